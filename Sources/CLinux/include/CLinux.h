@@ -1,0 +1,35 @@
+#pragma once
+/* What Linux offers and Swift's Glibc module does not import: calls and constants behind _GNU_SOURCE or in macros.
+ * Every function here is the system call of the same name: it returns -1 and sets errno on failure. */
+#include <stdint.h>
+#include <sys/types.h>
+
+/* O_DIRECT: its value differs between architectures. */
+int linux_o_direct(void);
+
+/* lseek(SEEK_DATA) and lseek(SEEK_HOLE). */
+off_t linux_seek_data(int fd, off_t offset);
+off_t linux_seek_hole(int fd, off_t offset);
+
+/* fallocate(2): mode 0, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE. */
+int linux_allocate(int fd, off_t offset, off_t length);
+int linux_zero_range(int fd, off_t offset, off_t length);
+int linux_punch_hole(int fd, off_t offset, off_t length);
+
+/* BLKGETSIZE64: the size of a block device in bytes. */
+int linux_block_device_size(int fd, uint64_t *size);
+
+/* Open-file-description locks (F_OFD_SETLK, F_OFD_GETLK) on one byte, never waiting.
+ * linux_lock_is_held returns 1 if another open file description holds any lock on the byte, 0 if none. */
+int linux_lock_shared(int fd, off_t offset);
+int linux_unlock(int fd, off_t offset);
+int linux_lock_is_held(int fd, off_t offset);
+
+/* eventfd(2), non-blocking, close-on-exec. */
+int linux_eventfd(void);
+
+/* Monotonic clock in nanoseconds. */
+uint64_t linux_monotonic_nanoseconds(void);
+
+/* renameat2(RENAME_NOREPLACE); on filesystems without it, link(2) and unlink(2), then access(2) and rename(2). */
+int linux_rename_noreplace(const char *from, const char *to);

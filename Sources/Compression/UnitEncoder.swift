@@ -1,0 +1,105 @@
+import CDeflate
+import CISAL
+import CZstd
+package import DiskImage
+
+/// Compresses units with one codec at one level. Has the codec's working memory; one per worker.
+package protocol UnitEncoder: AnyObject {
+    /// Compresses `source` to the start of `destination`.
+    /// - Returns: the compressed bytes, or nil if they don't fit.
+    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int?
+}
+
+extension UnitEncoding {
+    /// An encoder of this kind.
+    ///
+    /// Deflate level 1 is ISA-L's (470 MB/s a core on 64 KiB clusters of installed software, 0.357 of the size), 2 to
+    /// 12 are libdeflate's (level 3: 128 MB/s, 0.326; level 6: 80 MB/s, 0.314).
+    package func makeEncoder() -> any UnitEncoder {
+        switch self {
+        case .deflate(level: ...1): ISALEncoder()
+        case .deflate(let level): LibdeflateEncoder(level: level)
+        case .zstd(let level): ZstdEncoder(level: level)
+        }
+    }
+}
+
+/// Raw deflate by libdeflate.
+@safe final class LibdeflateEncoder: UnitEncoder {
+    private let compressor: OpaquePointer
+
+    init(level: Int) {
+        guard let compressor = unsafe libdeflate_alloc_compressor(Int32(level)) else {
+            preconditionFailure("libdeflate has no level \(level), or there is no memory")
+        }
+        unsafe self.compressor = compressor
+    }
+
+    deinit {
+        unsafe libdeflate_free_compressor(compressor)
+    }
+
+    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+        // Safe: both buffers are passed with their lengths.
+        let length = unsafe libdeflate_deflate_compress(
+            compressor, source.baseAddress, source.count, destination.baseAddress, destination.count)
+        return length > 0 ? length : nil
+    }
+}
+
+/// Raw deflate by ISA-L, level 1.
+@safe final class ISALEncoder: UnitEncoder {
+    private let stream: UnsafeMutablePointer<isal_zstream>
+    private let levelBuffer: UnsafeMutableRawBufferPointer
+
+    init() {
+        unsafe stream = .allocate(capacity: 1)
+        unsafe levelBuffer = .allocate(byteCount: CISAL_LEVEL1_BUFFER_SIZE, alignment: 64)
+    }
+
+    deinit {
+        unsafe stream.deallocate()
+        unsafe levelBuffer.deallocate()
+    }
+
+    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+        // Safe: `stateless_init` sets every field the call reads; both buffers are passed with their lengths, and
+        // ISA-L only reads through `next_in`.
+        unsafe isal_deflate_stateless_init(stream)
+        unsafe stream.pointee.level = 1
+        unsafe stream.pointee.level_buf = levelBuffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.level_buf_size = UInt32(levelBuffer.count)
+        unsafe stream.pointee.end_of_stream = 1
+        unsafe stream.pointee.flush = UInt16(NO_FLUSH)
+        unsafe stream.pointee.next_in = UnsafeMutablePointer(
+            mutating: source.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        unsafe stream.pointee.avail_in = UInt32(source.count)
+        unsafe stream.pointee.next_out = destination.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.avail_out = UInt32(destination.count)
+        guard unsafe isal_deflate_stateless(stream) == COMP_OK else { return nil }
+        return Int(unsafe stream.pointee.total_out)
+    }
+}
+
+/// Zstandard frames by libzstd.
+@safe final class ZstdEncoder: UnitEncoder {
+    private let context: OpaquePointer
+
+    init(level: Int) {
+        guard let context = unsafe ZSTD_createCCtx() else { preconditionFailure("there is no memory for libzstd") }
+        unsafe self.context = context
+        let status = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level))
+        precondition(ZSTD_isError(status) == 0, "libzstd has no level \(level)")
+    }
+
+    deinit {
+        unsafe ZSTD_freeCCtx(context)
+    }
+
+    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+        // Safe: both buffers are passed with their lengths.
+        let length = unsafe ZSTD_compress2(
+            context, destination.baseAddress, destination.count, source.baseAddress, source.count)
+        return ZSTD_isError(length) == 0 ? length : nil
+    }
+}

@@ -1,0 +1,90 @@
+import ByteLayout
+import Compression
+import DiskImage
+
+/// Finds the zero units of a chunk and packs or compresses the others.
+struct ChunkEncoder {
+    let layout: WriterLayout
+    /// Shortest run of zeros that is not stored, in bytes; 0 to store everything.
+    private let minimumZeroRun: Int
+    private let encoder: (any UnitEncoder)?
+
+    init(layout: WriterLayout, minimumZeroRun: Int) {
+        self.layout = layout
+        self.minimumZeroRun = minimumZeroRun
+        encoder = layout.encoding?.makeEncoder()
+    }
+
+    /// Encodes the chunk whose bytes are at the start of `data`.
+    ///
+    /// Packed plain units move to the start of `data`, compressed ones go to `encoded`, padded with zeros to
+    /// ``WriterLayout/blobAlignment``.
+    func encode(
+        offset: GuestOffset, length: Int, data: UnsafeMutableRawBufferPointer, encoded: UnsafeMutableRawBufferPointer
+    ) -> EncodedChunk {
+        var chunk = EncodedChunk(offset: offset, length: UInt64(length))
+        let unit = layout.unitSize
+        let count = (length + unit - 1) / unit
+        // Safe: here and below, `data` holds a whole chunk, which is a multiple of the unit; `encoded` holds a chunk and
+        // its padding, and no unit's share of it is longer than the unit.
+        unsafe UnsafeMutableRawBufferPointer(rebasing: data[length..<count * unit]).zero()
+        chunk.units = unsafe classify(UnsafeRawBufferPointer(data), count: count)
+        guard !layout.keepsOffsets else {
+            chunk.plainCount = chunk.units.count { $0 == .plain }
+            return chunk
+        }
+        for index in 0..<count where chunk.units[index] == .plain {
+            let source = unsafe UnsafeMutableRawBufferPointer(rebasing: data[index * unit..<(index + 1) * unit])
+            let start = chunk.compressedLength
+            // One byte less than the unit: what does not become shorter is stored plain.
+            if let encoder,
+                let compressed = unsafe encoder.encode(
+                    UnsafeRawBufferPointer(source),
+                    into: UnsafeMutableRawBufferPointer(rebasing: encoded[start..<start + unit - 1]))
+            {
+                chunk.units[index] = .compressed(offset: Int32(start), length: Int32(compressed))
+                let end = start + max(compressed, layout.compressedSpacing)
+                unsafe UnsafeMutableRawBufferPointer(rebasing: encoded[start + compressed..<end]).zero()
+                chunk.compressedLength = end
+            } else {
+                if chunk.plainCount != index {
+                    let target = chunk.plainCount * unit
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: data[target..<target + unit])
+                        .copyMemory(from: UnsafeRawBufferPointer(source))
+                }
+                chunk.plainCount += 1
+            }
+        }
+        let padded = chunk.compressedLength.alignedUp(to: layout.blobAlignment)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: encoded[chunk.compressedLength..<padded]).zero()
+        return chunk
+    }
+
+    /// `zero` or `plain` for every unit.
+    private func classify(_ data: UnsafeRawBufferPointer, count: Int) -> [StoredUnit] {
+        let unit = layout.unitSize
+        var units = [StoredUnit](repeating: .plain, count: count)
+        guard minimumZeroRun > 0 else { return units }
+        let minimumUnits = (minimumZeroRun + unit - 1) / unit
+        var run = 0
+        for index in 0...count {
+            if index < count,
+                unsafe ZeroScan.isZero(UnsafeRawBufferPointer(rebasing: data[index * unit..<(index + 1) * unit]))
+            {
+                run += 1
+                continue
+            }
+            if run >= minimumUnits { for zero in index - run..<index { units[zero] = .zero } }
+            run = 0
+        }
+        return units
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// Sets every byte to zero.
+    func zero() {
+        // Safe: stays inside the buffer.
+        if unsafe !isEmpty { unsafe _ = initializeMemory(as: UInt8.self, repeating: 0) }
+    }
+}

@@ -1,0 +1,131 @@
+import Compression
+import DiskImage
+
+/// Turns a chunk's extents into transfers, and what was read into the bytes of the disk.
+struct ChunkReader {
+    /// Stored units that are no farther apart in the file than this are read at once: tables and markers between
+    /// grains cost less than another request.
+    private static let maximumGap: UInt64 = 64 << 10
+
+    private let files: [ImageFile]
+    private let decoder = UnitDecoder()
+    /// A unit of which the chunk wants only a part, as at the end of a split disk's extent.
+    private var scratch: [UInt8] = []
+
+    init(files: [ImageFile]) {
+        self.files = files
+    }
+
+    /// Fills `slot.transfers` with what must be read for `slot.chunk`, and zeroes the holes.
+    func plan(_ slot: inout Slot) throws(ImageError) {
+        guard let chunk = slot.chunk else { return }
+        slot.transfers.removeAll(keepingCapacity: true)
+        slot.stagedRanges.removeAll(keepingCapacity: true)
+        var position = 0
+        var staged = StagedRead()
+        for extent in chunk.extents {
+            let length = Int(extent.length)
+            // Safe: the extents cover the chunk, which the slot's data can hold.
+            let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slot.data[position..<position + length])
+            switch extent.content {
+            case .zero:
+                unsafe target.zero()
+            case .data(let file, let offset):
+                unsafe slot.transfers.append(
+                    Transfer(endpoint: .source(file), offset: offset.bytes, memory: target, isRegistered: true))
+            case .compressed(let unit):
+                slot.stagedRanges.append(try stage(unit, &staged, &slot))
+            }
+            position += length
+        }
+        staged.flush(into: &slot)
+    }
+
+    /// A read of neighbouring compressed units that is still growing.
+    private struct StagedRead {
+        var file = 0
+        /// The range of the file; empty if there is none.
+        var range: Range<UInt64> = 0..<0
+        /// Where in the staging memory the range begins.
+        var start = 0
+
+        /// The first byte of the staging memory that is free.
+        var end: Int { start + range.count }
+
+        func flush(into slot: inout Slot) {
+            guard !range.isEmpty else { return }
+            // Safe: `stage` has checked the end against the staging memory.
+            let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: slot.staging[start..<end])
+            unsafe slot.transfers.append(
+                Transfer(endpoint: .source(file), offset: range.lowerBound, memory: memory, isRegistered: false))
+        }
+    }
+
+    /// Adds `unit` to the current read or starts a new one.
+    /// - Returns: where in the staging memory the unit's stored bytes will be.
+    private func stage(
+        _ unit: CompressedUnit, _ read: inout StagedRead, _ slot: inout Slot
+    ) throws(ImageError) -> Range<Int> {
+        let file = files[unit.file]
+        let stop = min(unit.offset.bytes + UInt64(unit.storedBound), file.size)
+        let wanted = unit.offset.bytes..<stop
+        let continues =
+            !read.range.isEmpty && read.file == unit.file && wanted.lowerBound >= read.range.lowerBound
+            && wanted.lowerBound <= read.range.upperBound + Self.maximumGap
+        let extended = read.range.lowerBound..<max(read.range.upperBound, wanted.upperBound)
+        if continues, unsafe read.start + extended.count <= slot.staging.count {
+            read.range = extended
+        } else {
+            read.flush(into: &slot)
+            read = StagedRead(file: unit.file, range: wanted, start: read.end)
+        }
+        guard unsafe read.end <= slot.staging.count else {
+            throw file.damaged("compressed data takes several times the space of what it holds", at: wanted.lowerBound)
+        }
+        let start = read.start + Int(wanted.lowerBound - read.range.lowerBound)
+        return start..<start + wanted.count
+    }
+
+    /// Inflates what was staged into the slot's data.
+    mutating func decode(_ slot: inout Slot) throws(ImageError) {
+        guard let chunk = slot.chunk, !slot.stagedRanges.isEmpty else { return }
+        var position = 0
+        var compressedCount = 0
+        for extent in chunk.extents {
+            let length = Int(extent.length)
+            if case .compressed(let unit) = extent.content {
+                // Safe: `plan` has checked both ranges.
+                let stored = unsafe UnsafeRawBufferPointer(rebasing: slot.staging[slot.stagedRanges[compressedCount]])
+                let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slot.data[position..<position + length])
+                compressedCount += 1
+                do throws(UnitDecoder.Failure) {
+                    try unsafe decode(unit, stored, into: target)
+                } catch {
+                    throw files[unit.file].damaged(
+                        "\(error.message) (disk byte \(chunk.offset.bytes + UInt64(position)))", at: unit.offset.bytes)
+                }
+            }
+            position += length
+        }
+    }
+
+    private mutating func decode(
+        _ unit: CompressedUnit, _ stored: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+    ) throws(UnitDecoder.Failure) {
+        if unit.skipped == 0, unit.unitLength == target.count {
+            return try unsafe decoder.decode(unit.coding, stored, into: target)
+        }
+        if scratch.count < unit.unitLength { scratch = [UInt8](repeating: 0, count: unit.unitLength) }
+        let decoder = decoder
+        let result = unsafe scratch.withUnsafeMutableBytes { buffer in
+            // Safe: the scratch holds the whole unit, and the extent is a part of it.
+            let whole = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<unit.unitLength])
+            let start = Int(unit.skipped)
+            return Result { () throws(UnitDecoder.Failure) in
+                try unsafe decoder.decode(unit.coding, stored, into: whole)
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: whole[start..<start + target.count]))
+            }
+        }
+        try result.get()
+    }
+}

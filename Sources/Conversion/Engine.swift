@@ -1,0 +1,93 @@
+import CLinux
+package import DiskImage
+package import Logging
+import RingIO
+import SystemPackage
+
+/// What a worker needs of its surroundings.
+struct WorkerContext {
+    var planner: Planner
+    var sequencer: Sequencer
+    var output: OutputFile
+    var job: Job
+    var files: [ImageFile]
+    var layout: WriterLayout
+    var minimumZeroRun: Int
+    /// Chunks in flight for each worker.
+    var slots: Int
+}
+
+/// Copies a map into a writer's output with worker threads.
+package struct Engine {
+    package var settings: ConversionSettings
+    package var job: Job
+    package var logger: Logger
+
+    package init(settings: ConversionSettings, job: Job, logger: Logger) {
+        self.settings = settings
+        self.job = job
+        self.logger = logger
+    }
+
+    /// Copies everything and writes the output's tables; the caller commits the output.
+    /// - Parameters:
+    ///   - minimumZeroRun: shortest run of zeros that is left out, in bytes; 0 to write every byte of the disk.
+    /// - Returns: the bytes of the finished file.
+    package func copy(
+        _ map: sending any DiskMap, to writer: sending any ImageWriter, output: OutputFile, minimumZeroRun: Int
+    ) throws(ImageError) -> UInt64 {
+        let files = map.files
+        let layout = writer.layout
+        var wakes: [WakeEvent] = []
+        for _ in 0..<settings.workers { wakes.append(try Self.makeWakeEvent()) }
+        let context = WorkerContext(
+            planner: Planner(map: map, includesHoles: minimumZeroRun == 0),
+            sequencer: Sequencer(writer: writer, output: output, wakes: wakes), output: output, job: job, files: files,
+            layout: layout, minimumZeroRun: minimumZeroRun, slots: settings.chunksInFlight)
+        job.wakeOnFailure(wakes)
+        var threads: [WorkerThread] = []
+        for (index, wake) in wakes.enumerated() {
+            do throws(ImageError) {
+                threads.append(try WorkerThread { work(index, wake, context) })
+            } catch {
+                job.fail(error)
+            }
+        }
+        for thread in threads { thread.join() }
+        try job.check()
+        return try context.sequencer.finish()
+    }
+
+    /// The body of a worker's thread. The ring is made here because only its maker may submit to it.
+    private func work(_ index: Int, _ wake: WakeEvent, _ context: WorkerContext) {
+        do throws(ImageError) {
+            try Worker(index: index, queue: try makeQueue(wake), context: context).run()
+        } catch {
+            job.fail(error)
+        }
+    }
+
+    private func makeQueue(_ wake: WakeEvent) throws(ImageError) -> any IOQueue {
+        guard settings.ioMode != .synchronous else { return SyncQueue(wake: wake) }
+        do throws(SystemCallError) {
+            return try RingQueue(wake: wake)
+        } catch {
+            let errno = Errno(rawValue: error.errno)
+            guard settings.ioMode == .automatic else {
+                throw ImageError(
+                    .ringRefused, "the system refuses io_uring", advice: "--io auto or --io sync works without it",
+                    errno: errno)
+            }
+            logger.debug("io_uring is refused, using pread and pwrite", metadata: ["errno": "\(errno)"])
+            return SyncQueue(wake: wake)
+        }
+    }
+
+    private static func makeWakeEvent() throws(ImageError) -> WakeEvent {
+        do throws(SystemCallError) {
+            return try WakeEvent()
+        } catch {
+            throw ImageError(.outputFailed, "can't \(error.attempt)", errno: Errno(rawValue: error.errno))
+        }
+    }
+}

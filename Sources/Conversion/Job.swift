@@ -1,0 +1,57 @@
+package import DiskImage
+import RingIO
+import Synchronization
+
+/// What all threads of a conversion share: the first failure, and counters.
+package final class Job: Sendable {
+    private let failure = Mutex<ImageError?>(nil)
+    private let stopped = Atomic<Bool>(false)
+    private let wakes = Mutex<[WakeEvent]>([])
+    private let phaseNumber = Atomic<Int>(0)
+    private let totalBytes = Atomic<UInt64>(0)
+    let copiedBytes = Atomic<UInt64>(0)
+    let readBytes = Atomic<UInt64>(0)
+    let writtenBytes = Atomic<UInt64>(0)
+    let storedBytes = Atomic<UInt64>(0)
+
+    package init() {}
+
+    /// Whether something failed or the conversion was cancelled.
+    package var isStopped: Bool { stopped.load(ordering: .acquiring) }
+
+    /// Records `error`, if it is the first, and makes every worker stop.
+    package func fail(_ error: ImageError) {
+        failure.withLock { if $0 == nil { $0 = error } }
+        stopped.store(true, ordering: .releasing)
+        for wake in wakes.withLock({ $0 }) { wake.signal() }
+    }
+
+    /// Makes every worker stop; the conversion ends with code `cancelled`.
+    package func cancel() {
+        fail(ImageError(.cancelled, "the conversion was cancelled"))
+    }
+
+    /// Throws the first failure, if there is one.
+    package func check() throws(ImageError) {
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    /// Has `events` signalled on failure.
+    func wakeOnFailure(_ events: [WakeEvent]) {
+        wakes.withLock { $0 = events }
+        if isStopped { for event in events { event.signal() } }
+    }
+
+    /// Starts `phase`, with `total` bytes to copy.
+    package func begin(_ phase: ConversionProgress.Phase, total: UInt64) {
+        totalBytes.store(total, ordering: .relaxed)
+        phaseNumber.store(phase.number, ordering: .releasing)
+    }
+
+    /// How far the conversion is.
+    package var progress: ConversionProgress {
+        ConversionProgress(
+            phase: .init(number: phaseNumber.load(ordering: .acquiring)),
+            bytesDone: copiedBytes.load(ordering: .relaxed), bytesTotal: totalBytes.load(ordering: .relaxed))
+    }
+}

@@ -1,0 +1,273 @@
+import ByteLayout
+import CLinux
+package import DiskImage
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// The file that is written: `NAME.partial` until it is complete, or an existing file or device, in place.
+package final class OutputFile: OutputSink, Sendable {
+    package enum Kind: Sendable {
+        /// Whole or not at all: under a temporary name, then renamed.
+        /// - replaces: an existing file may be replaced.
+        case new(replaces: Bool)
+        /// Into an existing file or block device of at least `size` bytes.
+        case inPlace(size: UInt64)
+    }
+
+    /// Direct transfers must be aligned to this in file and memory. The page size serves every filesystem and device.
+    static let directAlignment: UInt64 = 4096
+
+    /// How much the file grows at a time, in bytes, when the writer needs more. Few size changes while data is in flight;
+    /// what is too much is cut off at the end.
+    private static let growth: UInt64 = 256 << 20
+
+    /// The final name.
+    package let path: String
+    /// The name while it is written.
+    package let temporaryPath: String
+    private let kind: Kind
+    let descriptor: FileDescriptor
+    private let direct: FileDescriptor?
+    private let directWorks: Atomic<Bool>
+    private let reserved: Mutex<UInt64>
+    private let isFinished = Atomic<Bool>(false)
+    private let job: Job
+
+    /// Opens the output; nothing is written yet.
+    /// - Parameters:
+    ///   - sources: files the output must not be.
+    ///   - usesDirectIO: bypass the page cache if the filesystem can.
+    /// - Throws: `outputExists`, `outputInUse`, `outputFailed`.
+    package init(
+        path: String, kind: Kind, sources: [FileIdentity], usesDirectIO: Bool, job: Job
+    ) throws(ImageError) {
+        let existing = FileIdentity(path: path)
+        if let existing, sources.contains(existing) {
+            throw ImageError(.outputExists, "the output is the input", advice: "choose another name", path: path)
+        }
+        // A link is followed: the file it leads to is the one to replace.
+        self.path = existing == nil ? path : Self.resolve(path)
+        self.kind = kind
+        self.job = job
+        switch kind {
+        case .new(let replaces):
+            guard existing == nil || replaces else {
+                throw ImageError(
+                    .outputExists, "the output exists", advice: "remove it or pass --force", path: path)
+            }
+            temporaryPath = self.path + ".partial"
+            if let stale = FileIdentity(path: temporaryPath), sources.contains(stale) {
+                throw ImageError(
+                    .outputExists, "the input has the output's temporary name", advice: "choose another name",
+                    path: temporaryPath)
+            }
+            descriptor = try Self.create(temporaryPath, like: existing == nil ? nil : self.path)
+        case .inPlace(let size):
+            temporaryPath = self.path
+            descriptor = try Self.openExisting(self.path, size: size)
+        }
+        direct =
+            usesDirectIO
+            ? try? FileDescriptor.open(
+                FilePath(temporaryPath), .writeOnly,
+                options: [.closeOnExec, FileDescriptor.OpenOptions(rawValue: linux_o_direct())])
+            : nil
+        directWorks = Atomic(direct != nil)
+        reserved = Mutex(0)
+        if case .new = kind { UnfinishedOutputs.insert(temporaryPath) }
+    }
+
+    deinit {
+        try? direct?.close()
+        try? descriptor.close()
+        if case .new = kind, !isFinished.load(ordering: .relaxed) {
+            UnfinishedOutputs.remove(temporaryPath)
+        }
+    }
+
+    /// Creates the temporary file, or takes over one that a killed conversion left.
+    private static func create(_ path: String, like existing: String?) throws(ImageError) -> FileDescriptor {
+        do {
+            let descriptor = try FileDescriptor.open(
+                FilePath(path), .readWrite, options: [.create, .closeOnExec, .noFollow],
+                permissions: FilePermissions(rawValue: 0o666))
+            do throws(ImageError) {
+                // Two conversions to one name: the second finds the lock of the first.
+                try FileLock.lockForWriting(descriptor, path: path)
+                guard ftruncate(descriptor.rawValue, 0) == 0 else {
+                    throw ImageError(.outputFailed, "can't empty the temporary file", path: path, errno: .current)
+                }
+            } catch {
+                try? descriptor.close()
+                throw error
+            }
+            var status = stat()
+            if let existing, unsafe stat(existing, &status) == 0 {
+                _ = fchmod(descriptor.rawValue, status.st_mode & 0o7777)
+            }
+            return descriptor
+        } catch let error as ImageError {
+            throw error
+        } catch {
+            throw ImageError(.outputFailed, "can't create the output", path: path, errno: error as? Errno)
+        }
+    }
+
+    private static func openExisting(_ path: String, size: UInt64) throws(ImageError) -> FileDescriptor {
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try FileDescriptor.open(FilePath(path), .readWrite, options: .closeOnExec)
+        } catch {
+            throw ImageError(
+                .outputFailed, "can't open the output", advice: "-n writes into a file or device that exists",
+                path: path, errno: error as? Errno)
+        }
+        do throws(ImageError) {
+            try FileLock.lockForWriting(descriptor, path: path)
+            let available = try ImageFile(path: path, lock: false).size
+            guard available >= size else {
+                throw ImageError(
+                    .outputFailed, "the output has \(available) bytes, the disk \(size)",
+                    advice: "make the output larger", path: path)
+            }
+        } catch {
+            try? descriptor.close()
+            throw error
+        }
+        return descriptor
+    }
+
+    private static func resolve(_ path: String) -> String {
+        guard let resolved = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
+    }
+
+    // MARK: Writing
+
+    /// The descriptor for a transfer, and whether it bypasses the page cache.
+    func descriptor(offset: UInt64, length: Int) -> (Int32, isDirect: Bool) {
+        guard let direct, directWorks.load(ordering: .relaxed),
+            (offset | UInt64(length)) % Self.directAlignment == 0
+        else { return (descriptor.rawValue, false) }
+        return (direct.rawValue, true)
+    }
+
+    /// Where data ends that ends `length` bytes into a chunk: a new file may get whole blocks, for it is cut to its size
+    /// when it is complete; an existing file or device must not be changed behind the disk.
+    func paddedEnd(of length: Int) -> Int {
+        if case .new = kind { return .max }
+        return length
+    }
+
+    /// Stops using direct transfers: the filesystem opened the file for them but refuses them.
+    func abandonDirectIO() {
+        directWorks.store(false, ordering: .relaxed)
+    }
+
+    package func reserve(upTo size: UInt64) throws(ImageError) {
+        guard case .new = kind else { return }
+        try reserved.withLock { reserved throws(ImageError) in
+            guard size > reserved else { return }
+            let grown = size.alignedUp(to: Self.growth)
+            if ftruncate(descriptor.rawValue, off_t(grown)) == 0 {
+                reserved = grown
+            } else if ftruncate(descriptor.rawValue, off_t(size)) == 0 {
+                reserved = size
+            } else {
+                throw failure("can't extend the output to \(size) bytes", at: size, .current)
+            }
+        }
+    }
+
+    /// Allocates storage for the whole file, so that it can't run out later.
+    package func allocate(_ size: UInt64) throws(ImageError) {
+        guard size > 0, linux_allocate(descriptor.rawValue, 0, off_t(size)) != 0 else { return }
+        let errno = Errno.current
+        if errno == .notSupported { return }
+        throw failure("can't allocate \(size) bytes", at: 0, errno)
+    }
+
+    package func write(_ bytes: [UInt8], at offset: HostOffset) throws(ImageError) {
+        var done = 0
+        while done < bytes.count {
+            let result = unsafe bytes.withUnsafeBytes { buffer in
+                // Safe: the rest of the array.
+                unsafe pwrite(
+                    descriptor.rawValue, buffer.baseAddress?.advanced(by: done), buffer.count - done,
+                    off_t(offset.bytes) + off_t(done))
+            }
+            if result < 0 {
+                let errno = Errno.current
+                if errno == .interrupted { continue }
+                throw failure("can't write the output", at: offset.bytes + UInt64(done), errno)
+            }
+            done += result
+        }
+        job.writtenBytes.add(UInt64(bytes.count), ordering: .relaxed)
+    }
+
+    package func writeZeros(at offset: HostOffset, length: UInt64) throws(ImageError) {
+        if linux_zero_range(descriptor.rawValue, off_t(offset.bytes), off_t(length)) == 0 { return }
+        if linux_punch_hole(descriptor.rawValue, off_t(offset.bytes), off_t(length)) == 0 { return }
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        var position = offset.bytes
+        let end = offset.bytes + length
+        while position < end {
+            try job.check()
+            let count = Int(min(UInt64(zeros.count), end - position))
+            try write(count == zeros.count ? zeros : [UInt8](repeating: 0, count: count), at: HostOffset(position))
+            position += UInt64(count)
+        }
+    }
+
+    package func barrier() throws(ImageError) {
+        if case .inPlace = kind { try synchronize() }
+    }
+
+    private func synchronize() throws(ImageError) {
+        guard fsync(descriptor.rawValue) == 0 else {
+            throw failure("the system could not write the output to the device", at: nil, .current)
+        }
+    }
+
+    /// An error of writing: no room, or a failed write.
+    func failure(_ message: String, at offset: UInt64?, _ errno: Errno) -> ImageError {
+        let noRoom = errno == .noSpace || errno == .diskQuotaExceeded
+        return ImageError(
+            noRoom ? .outputNoSpace : .outputFailed, message,
+            advice: noRoom ? "make room and convert again" : nil, path: path, offset: offset, errno: errno)
+    }
+
+    // MARK: Finishing
+
+    /// Gives the file its size and, when it is safely on the device, its name.
+    package func commit(size: UInt64) throws(ImageError) {
+        guard case .new(let replaces) = kind else { return try synchronize() }
+        guard ftruncate(descriptor.rawValue, off_t(size)) == 0 else {
+            throw failure("can't set the size of the output to \(size) bytes", at: nil, .current)
+        }
+        try synchronize()
+        // A last chance for a cancellation; after the rename it is too late.
+        try job.check()
+        let renamed = unsafe replaces ? rename(temporaryPath, path) : linux_rename_noreplace(temporaryPath, path)
+        guard renamed == 0 else {
+            let errno = Errno.current
+            if errno == .fileExists {
+                throw ImageError(
+                    .outputExists, "the output appeared while it was converted", advice: "remove it or pass --force",
+                    path: path)
+            }
+            throw failure("can't give the output its name", at: nil, errno)
+        }
+        isFinished.store(true, ordering: .relaxed)
+        UnfinishedOutputs.forget(temporaryPath)
+        let directory = FilePath(path).removingLastComponent()
+        if let parent = try? FileDescriptor.open(directory.isEmpty ? "." : directory, .readOnly, options: .closeOnExec) {
+            // Some filesystems can't synchronize directories; the file's content is safe in any case.
+            _ = fsync(parent.rawValue)
+            try? parent.close()
+        }
+    }
+}

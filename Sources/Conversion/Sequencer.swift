@@ -1,0 +1,71 @@
+import DiskImage
+import RingIO
+import Synchronization
+
+/// Places chunks in the order of the disk, whatever the order in which workers finish encoding them.
+///
+/// The reorder window is bounded: a worker holds a slot for every chunk it has taken and not yet written.
+final class Sequencer: Sendable {
+    /// A chunk that has its place.
+    struct Placed: Sendable {
+        var slot: Int
+        var placement: Placement
+    }
+
+    private struct Offer {
+        var chunk: EncodedChunk
+        var worker: Int
+        var slot: Int
+    }
+
+    private struct State {
+        var writer: any ImageWriter
+        var next: UInt64 = 0
+        var waiting: [UInt64: Offer] = [:]
+        /// Placed chunks that their workers have not yet fetched, by worker.
+        var placed: [[Placed]]
+    }
+
+    private let state: Mutex<State>
+    private let output: OutputFile
+    private let wakes: [WakeEvent]
+
+    init(writer: sending any ImageWriter, output: OutputFile, wakes: [WakeEvent]) {
+        self.output = output
+        self.wakes = wakes
+        let placed = [[Placed]](repeating: [], count: wakes.count)
+        state = Mutex(State(writer: writer, placed: placed))
+    }
+
+    /// Hands in an encoded chunk; it and those that waited for it are placed if it is the next one.
+    func offer(_ chunk: EncodedChunk, sequence: UInt64, worker: Int, slot: Int) throws(ImageError) {
+        var others: Set<Int> = []
+        try state.withLock { state throws(ImageError) in
+            state.waiting[sequence] = Offer(chunk: chunk, worker: worker, slot: slot)
+            while let offer = state.waiting.removeValue(forKey: state.next) {
+                let placement = try state.writer.place(offer.chunk, output: output)
+                state.placed[offer.worker].append(Placed(slot: offer.slot, placement: placement))
+                if offer.worker != worker { others.insert(offer.worker) }
+                state.next += 1
+            }
+        }
+        for other in others { wakes[other].signal() }
+    }
+
+    /// The chunks of `worker` that have been placed since it last asked.
+    func takePlaced(worker: Int) -> [Placed] {
+        state.withLock { state in
+            defer { state.placed[worker].removeAll() }
+            return state.placed[worker]
+        }
+    }
+
+    /// Completes the output's tables, after every chunk has been placed and written.
+    /// - Returns: the bytes of the finished file.
+    func finish() throws(ImageError) -> UInt64 {
+        try state.withLock { state throws(ImageError) in
+            precondition(state.waiting.isEmpty, "a chunk was never placed")
+            return try state.writer.finish(output: output)
+        }
+    }
+}

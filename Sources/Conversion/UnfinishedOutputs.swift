@@ -1,0 +1,29 @@
+import Glibc
+import Synchronization
+
+/// The temporary files of this process's conversions.
+package enum UnfinishedOutputs {
+    private static let paths = Mutex<Set<String>>([])
+
+    static func insert(_ path: String) {
+        paths.withLock { _ = $0.insert(path) }
+    }
+
+    /// The file at `path` has got its final name.
+    static func forget(_ path: String) {
+        paths.withLock { _ = $0.remove(path) }
+    }
+
+    /// Deletes the file at `path`.
+    static func remove(_ path: String) {
+        paths.withLock { if $0.remove(path) != nil { unsafe _ = unlink(path) } }
+    }
+
+    /// Deletes all of them: the process is about to end without waiting for its conversions.
+    package static func removeAll() {
+        paths.withLock { paths in
+            for path in paths { unsafe _ = unlink(path) }
+            paths.removeAll()
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import ByteLayout
+import DiskImage
+import RingIO
+import Synchronization
+import SystemPackage
+
+/// One thread of a conversion. It keeps several chunks in flight, each in a slot:
+/// ```
+///  claim ─▶ read ─▶ decode, find zeros, encode ─▶ offer to the sequencer ─▶ (placed) ─▶ write ─▶ free
+/// ```
+/// Everything here is this thread's own; it meets the others in the planner, the sequencer and the job's counters.
+final class Worker {
+    private let index: Int
+    private let planner: Planner
+    private let sequencer: Sequencer
+    private let output: OutputFile
+    private let job: Job
+    private let files: [ImageFile]
+    private let queue: any IOQueue
+    private let encoder: ChunkEncoder
+    private var reader: ChunkReader
+    private let memory: AlignedMemory
+    private var slots: [Slot] = []
+    private var idle: [Int] = []
+    private var isExhausted = false
+    /// Requests that the queue has and has not returned.
+    private var requestsInFlight = 0
+
+    init(
+        index: Int, queue: any IOQueue, context: borrowing WorkerContext
+    ) throws(ImageError) {
+        self.index = index
+        self.queue = queue
+        planner = context.planner
+        sequencer = context.sequencer
+        output = context.output
+        job = context.job
+        files = context.files
+        encoder = ChunkEncoder(layout: context.layout, minimumZeroRun: context.minimumZeroRun)
+        reader = ChunkReader(files: context.files)
+        let count = context.slots
+        do throws(SystemCallError) {
+            memory = try AlignedMemory(length: count * Slot.length)
+        } catch {
+            throw ImageError(.outputFailed, "can't \(error.attempt)", errno: Errno(rawValue: error.errno))
+        }
+        // The data parts of all slots come first: they are registered as one region.
+        let chunk = ConversionSettings.chunkSize
+        let bytes = unsafe memory.bytes
+        for number in 0..<count {
+            let staging = count * chunk + number * Slot.stagingLength
+            let encoded = count * (chunk + Slot.stagingLength) + number * Slot.encodedLength
+            // Safe: three disjoint parts of the memory for each slot.
+            unsafe slots.append(
+                Slot(
+                    data: UnsafeMutableRawBufferPointer(rebasing: bytes[number * chunk..<(number + 1) * chunk]),
+                    staging: UnsafeMutableRawBufferPointer(rebasing: bytes[staging..<staging + Slot.stagingLength]),
+                    encoded: UnsafeMutableRawBufferPointer(rebasing: bytes[encoded..<encoded + Slot.encodedLength])))
+            idle.append(number)
+        }
+        unsafe queue.register(UnsafeMutableRawBufferPointer(rebasing: bytes[..<(count * chunk)]))
+    }
+
+    /// Works until the disk is copied or the job is stopped; a failure here stops the job.
+    func run() {
+        do throws(ImageError) {
+            try copy()
+        } catch {
+            job.fail(error)
+        }
+        // The kernel may still write to our memory.
+        var completions: [IOCompletion] = []
+        while requestsInFlight > 0 {
+            queue.wait(&completions)
+            requestsInFlight -= completions.count
+            completions.removeAll()
+        }
+    }
+
+    private func copy() throws(ImageError) {
+        var completions: [IOCompletion] = []
+        while !job.isStopped {
+            try claim()
+            if idle.count == slots.count { return }
+            queue.wait(&completions)
+            requestsInFlight -= completions.count
+            for completion in completions { try complete(completion) }
+            completions.removeAll(keepingCapacity: true)
+            try writePlaced()
+        }
+    }
+
+    /// Starts a chunk in every idle slot.
+    private func claim() throws(ImageError) {
+        while !isExhausted, let slot = idle.popLast() {
+            guard let chunk = try planner.next() else {
+                isExhausted = true
+                idle.append(slot)
+                return
+            }
+            slots[slot].chunk = chunk
+            try reader.plan(&slots[slot])
+            try start(slot)
+        }
+    }
+
+    /// Submits the slot's transfers; goes on at once if there are none.
+    private func start(_ slot: Int) throws(ImageError) {
+        slots[slot].pending = slots[slot].transfers.count
+        for transfer in slots[slot].transfers.indices { submit(slot, transfer) }
+        if slots[slot].pending == 0 { try advance(slot) }
+    }
+
+    private func submit(_ slot: Int, _ index: Int) {
+        let transfer = slots[slot].transfers[index]
+        let descriptor: Int32
+        let direction: IORequest.Direction
+        switch transfer.endpoint {
+        case .source(let file):
+            descriptor = files[file].descriptor.rawValue
+            direction = .read
+        case .output:
+            let choice = unsafe output.descriptor(offset: transfer.offset, length: transfer.memory.count)
+            slots[slot].transfers[index].isDirect = choice.isDirect
+            descriptor = choice.0
+            direction = .write
+        }
+        requestsInFlight += 1
+        unsafe queue.submit(
+            IORequest(
+                direction, descriptor: descriptor, offset: transfer.offset, memory: transfer.memory,
+                isRegistered: transfer.isRegistered, token: UInt64(slot) << 32 | UInt64(index)))
+    }
+
+    private func complete(_ completion: IOCompletion) throws(ImageError) {
+        let slot = Int(completion.token >> 32)
+        let index = Int(completion.token & 0xFFFF_FFFF)
+        guard completion.result > 0 else { return try retry(slot, index, Errno(rawValue: -completion.result)) }
+        let count = Int(completion.result)
+        switch slots[slot].transfers[index].endpoint {
+        case .source: job.readBytes.add(UInt64(count), ordering: .relaxed)
+        case .output: job.writtenBytes.add(UInt64(count), ordering: .relaxed)
+        }
+        if unsafe count < slots[slot].transfers[index].memory.count {
+            slots[slot].transfers[index].offset += UInt64(count)
+            // Safe: the rest of the transfer's own memory.
+            unsafe slots[slot].transfers[index].memory = UnsafeMutableRawBufferPointer(
+                rebasing: slots[slot].transfers[index].memory[count...])
+            return submit(slot, index)
+        }
+        slots[slot].pending -= 1
+        if slots[slot].pending == 0 { try advance(slot) }
+    }
+
+    /// Repeats a request that failed, or transferred nothing (`errno` 0), in another way if there is one.
+    private func retry(_ slot: Int, _ index: Int, _ errno: Errno) throws(ImageError) {
+        let transfer = slots[slot].transfers[index]
+        switch transfer.endpoint {
+        case .source(let number):
+            let file = files[number]
+            if errno.rawValue == 0 {
+                throw file.damaged("the file became shorter while it was read", at: transfer.offset)
+            }
+            slots[slot].transfers[index].failures += 1
+            guard slots[slot].transfers[index].failures <= Transfer.maximumFailures else {
+                throw ImageError(
+                    .inputUnreadable, "can't read the input", path: file.path, offset: transfer.offset, errno: errno)
+            }
+        case .output:
+            if transfer.isDirect, errno == .invalidArgument {
+                output.abandonDirectIO()
+            } else if errno != .interrupted, errno != .resourceTemporarilyUnavailable {
+                throw output.failure("can't write the output", at: transfer.offset, errno)
+            }
+        }
+        submit(slot, index)
+    }
+
+    /// The slot's transfers have ended: it was read and is encoded, or it was written and is free.
+    private func advance(_ slot: Int) throws(ImageError) {
+        guard let chunk = slots[slot].chunk else { preconditionFailure("a slot without chunk had transfers") }
+        if slots[slot].encodedChunk != nil {
+            slots[slot].encodedChunk = nil
+            slots[slot].chunk = nil
+            job.copiedBytes.add(chunk.dataLength, ordering: .relaxed)
+            idle.append(slot)
+            return
+        }
+        try reader.decode(&slots[slot])
+        let encoded = unsafe encoder.encode(
+            offset: chunk.offset, length: chunk.length, data: slots[slot].data, encoded: slots[slot].encoded)
+        slots[slot].encodedChunk = encoded
+        try sequencer.offer(encoded, sequence: chunk.sequence, worker: index, slot: slot)
+        try writePlaced()
+    }
+
+    /// Writes the chunks that have got their places, whoever placed them.
+    private func writePlaced() throws(ImageError) {
+        for placed in sequencer.takePlaced(worker: index) {
+            planWrites(placed.slot, placed.placement)
+            try start(placed.slot)
+        }
+    }
+
+    /// Fills the slot's transfers with what must be written.
+    private func planWrites(_ slot: Int, _ placement: Placement) {
+        guard let chunk = slots[slot].encodedChunk else { preconditionFailure("an empty slot was placed") }
+        slots[slot].transfers.removeAll(keepingCapacity: true)
+        let layout = encoder.layout
+        let unit = layout.unitSize
+        var stored = 0
+        func write(_ memory: UnsafeMutableRawBufferPointer, _ range: Range<Int>, at offset: UInt64, registered: Bool) {
+            stored += range.count
+            // Safe: the ranges were filled by the encoder.
+            unsafe slots[slot].transfers.append(
+                Transfer(
+                    endpoint: .output, offset: offset,
+                    memory: UnsafeMutableRawBufferPointer(rebasing: memory[range]), isRegistered: registered))
+        }
+        let data = unsafe slots[slot].data
+        if layout.keepsOffsets {
+            // What is written ends with the disk, or with its last aligned block where the file is cut afterwards.
+            let end = output.paddedEnd(of: Int(chunk.length))
+            for run in chunk.plainRuns {
+                let range = run.lowerBound * unit..<min(run.upperBound * unit, end)
+                unsafe write(data, range, at: chunk.offset.bytes + UInt64(range.lowerBound), registered: true)
+            }
+        } else {
+            if chunk.plainCount > 0 {
+                unsafe write(data, 0..<chunk.plainCount * unit, at: placement.plain.bytes, registered: true)
+            }
+            if chunk.compressedLength > 0 {
+                let length = chunk.compressedLength.alignedUp(to: layout.blobAlignment)
+                unsafe write(slots[slot].encoded, 0..<length, at: placement.compressed.bytes, registered: false)
+            }
+        }
+        job.storedBytes.add(UInt64(chunk.units.count { $0 != .zero } * unit), ordering: .relaxed)
+    }
+}
+
+extension EncodedChunk {
+    /// Runs of plain units.
+    fileprivate var plainRuns: [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for (index, unit) in units.enumerated() where unit == .plain {
+            if let last = runs.last, last.upperBound == index {
+                runs[runs.count - 1] = last.lowerBound..<index + 1
+            } else {
+                runs.append(index..<index + 1)
+            }
+        }
+        return runs
+    }
+}

@@ -1,0 +1,38 @@
+package import DiskImage
+import Glibc
+import SystemPackage
+
+/// A thread of our own: waiting for a ring must not block Swift's cooperative pool.
+package struct WorkerThread {
+    private final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    private let thread: pthread_t
+
+    /// Starts a thread that runs `body`.
+    package init(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
+        let box = unsafe Unmanaged.passRetained(Body(body))
+        var thread = pthread_t()
+        // Safe: the new thread takes over the reference that is passed to it, unless it can't be created.
+        let status = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                }
+                return nil
+            }, box.toOpaque())
+        guard status == 0 else {
+            unsafe box.release()
+            throw ImageError(.outputFailed, "can't start a thread", errno: Errno(rawValue: status))
+        }
+        self.thread = thread
+    }
+
+    /// Waits until the thread has ended.
+    package func join() {
+        _ = pthread_join(thread, nil)
+    }
+}

@@ -1,0 +1,39 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// Tells data from holes in a sparse file (SEEK_DATA, SEEK_HOLE), remembering the last answer so that a sequential
+/// reader asks the kernel once a run.
+package final class AllocatedRanges {
+    private let file: ImageFile
+    /// The run that the last answer was about, and whether it holds data.
+    private var known: (range: Range<UInt64>, isData: Bool) = (0..<0, false)
+    /// False once the filesystem has said that it can't tell; then everything is data.
+    private var isSupported = true
+
+    package init(file: ImageFile) {
+        self.file = file
+    }
+
+    /// The run of data or hole that contains `offset`, which lies inside the file: bytes from `offset` to its end.
+    package func run(at offset: UInt64) -> (length: UInt64, isData: Bool) {
+        if !known.range.contains(offset) { known = look(at: offset) }
+        return (known.range.upperBound - offset, known.isData)
+    }
+
+    private func look(at offset: UInt64) -> (range: Range<UInt64>, isData: Bool) {
+        let rest = (range: offset..<file.size, isData: true)
+        guard isSupported else { return rest }
+        let data = linux_seek_data(file.descriptor.rawValue, off_t(offset))
+        if data < 0 {
+            // ENXIO: no data from here to the end. Anything else: the question is not understood.
+            if Errno.current == .noSuchAddressOrDevice { return (offset..<file.size, false) }
+            isSupported = false
+            return rest
+        }
+        if UInt64(data) > offset { return (offset..<min(UInt64(data), file.size), false) }
+        let hole = linux_seek_hole(file.descriptor.rawValue, off_t(offset))
+        guard hole > 0, UInt64(hole) > offset else { return rest }
+        return (offset..<min(UInt64(hole), file.size), true)
+    }
+}

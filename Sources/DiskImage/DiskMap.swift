@@ -1,0 +1,21 @@
+/// What a format makes of its metadata: where every byte of the virtual disk is stored.
+///
+/// A map does no bulk I/O and starts no threads. It loads tables when asked, keeps a bounded number of them, and is
+/// used by one thread at a time (the planner holds it).
+package protocol DiskMap: AnyObject {
+    /// Bytes of the virtual disk; any number, also one that is no multiple of a sector.
+    var virtualSize: UInt64 { get }
+
+    /// The files that extents refer to by index.
+    var files: [ImageFile] { get }
+
+    /// The extent that starts at `offset` and is at most `limit` bytes long.
+    ///
+    /// Extents are as long as the format can tell cheaply: neighbours stored contiguously are one extent, and so are
+    /// unallocated ranges whose tables are absent altogether.
+    /// - Parameters:
+    ///   - offset: less than `virtualSize`.
+    ///   - limit: at least 1, and `offset + limit` is at most `virtualSize`.
+    /// - Throws: ``ImageError`` with code `damaged` if a table or what it points to is not inside its file.
+    func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent
+}

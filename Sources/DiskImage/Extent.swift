@@ -1,0 +1,76 @@
+/// A run of the virtual disk that is stored in one way.
+package struct Extent: Equatable, Sendable {
+    /// Bytes of virtual disk it covers, at least 1.
+    package var length: UInt64
+    package var content: Content
+
+    package init(length: UInt64, content: Content) {
+        self.length = length
+        self.content = content
+    }
+
+    package enum Content: Equatable, Sendable {
+        /// Reads as zeros; nothing is stored, nothing is read.
+        case zero
+        /// Stored as it is, contiguously, from `offset` of the map's file number `file`.
+        case data(file: Int, offset: HostOffset)
+        /// Stored compressed.
+        case compressed(CompressedUnit)
+    }
+
+    /// The extent without its first `distance` bytes, which must be fewer than its length.
+    package func dropping(first distance: UInt64) -> Extent {
+        guard distance > 0 else { return self }
+        var rest = self
+        rest.length -= distance
+        switch content {
+        case .zero:
+            break
+        case .data(let file, let offset):
+            rest.content = .data(file: file, offset: offset + distance)
+        case .compressed(var unit):
+            unit.skipped += distance
+            rest.content = .compressed(unit)
+        }
+        return rest
+    }
+}
+
+/// One compressed cluster or grain: what must be read and inflated as a whole to get any byte of it.
+package struct CompressedUnit: Equatable, Sendable {
+    /// Index into the map's files.
+    package var file: Int
+    /// Where the stored bytes start.
+    package var offset: HostOffset
+    /// Upper bound of the stored bytes. Formats that keep the true length beside the data (VMDK) or count only whole
+    /// sectors (qcow2) cannot say it exactly without reading. The range may end after the end of the file.
+    package var storedBound: Int
+    /// Bytes the unit inflates to, never fewer, never more.
+    package var unitLength: Int
+    /// Bytes of the inflated unit before those the extent covers.
+    package var skipped: UInt64
+    package var coding: Coding
+
+    package init(
+        file: Int, offset: HostOffset, storedBound: Int, unitLength: Int, skipped: UInt64 = 0, coding: Coding
+    ) {
+        self.file = file
+        self.offset = offset
+        self.storedBound = storedBound
+        self.unitLength = unitLength
+        self.skipped = skipped
+        self.coding = coding
+    }
+
+    /// How the stored bytes are framed and compressed.
+    package enum Coding: Equatable, Sendable {
+        /// qcow2 compression type 0: a raw deflate stream (RFC 1951) without checksum.
+        case deflate
+        /// qcow2 compression type 1: Zstandard frames.
+        case zstd
+        /// A VMDK grain: `headerLength` bytes (the last four of them the little-endian length of what follows), then
+        /// a zlib stream (RFC 1950). With a 12-byte header the first eight are the grain's first sector on the
+        /// virtual disk, which must equal `sector`.
+        case vmdkGrain(headerLength: Int, sector: UInt64)
+    }
+}

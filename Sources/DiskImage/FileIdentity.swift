@@ -1,0 +1,23 @@
+package import Glibc
+
+/// Which file or device it is, whatever path or link leads there.
+package struct FileIdentity: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+    /// The device a block-device node stands for: two nodes with different inodes may be the same disk.
+    let blockDevice: UInt64
+
+    package init(_ status: stat) {
+        let isBlockDevice = status.st_mode & S_IFMT == S_IFBLK
+        device = isBlockDevice ? 0 : UInt64(status.st_dev)
+        inode = isBlockDevice ? 0 : UInt64(status.st_ino)
+        blockDevice = isBlockDevice ? UInt64(status.st_rdev) : 0
+    }
+
+    /// The identity of what `path` leads to, links followed; nil if there is nothing.
+    package init?(path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        self.init(status)
+    }
+}

@@ -1,0 +1,126 @@
+import CLinux
+import Glibc
+package import SystemPackage
+
+/// A file or block device that an image is read from: opened read-only, never changed.
+package final class ImageFile: Sendable {
+    /// The path as the user or the descriptor gave it.
+    package let path: String
+    /// Bytes in the file or device.
+    package let size: UInt64
+    package let isBlockDevice: Bool
+    package let identity: FileIdentity
+    /// Bytes of storage in use (`st_blocks`), which is less than `size` for a sparse file.
+    package let allocatedSize: UInt64
+    package let descriptor: FileDescriptor
+
+    /// Opens the file at `path`.
+    /// - Parameter lock: take QEMU's locks for a reader and refuse an image that another process may write.
+    /// - Throws: `inputUnreadable` or `inputInUse`.
+    package init(path: String, lock: Bool) throws(ImageError) {
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
+        } catch {
+            throw ImageError(.inputUnreadable, "can't open the input", path: path, errno: error as? Errno)
+        }
+        let facts: Facts
+        do throws(ImageError) {
+            facts = try Facts(descriptor, path: path)
+            if lock { try FileLock.lockForReading(descriptor, path: path) }
+        } catch {
+            try? descriptor.close()
+            throw error
+        }
+        self.path = path
+        self.descriptor = descriptor
+        size = facts.size
+        isBlockDevice = facts.isBlockDevice
+        allocatedSize = facts.allocatedSize
+        identity = facts.identity
+    }
+
+    /// What fstat says.
+    private struct Facts {
+        var size: UInt64
+        var allocatedSize: UInt64
+        var isBlockDevice: Bool
+        var identity: FileIdentity
+
+        init(_ descriptor: FileDescriptor, path: String) throws(ImageError) {
+            var status = stat()
+            guard unsafe fstat(descriptor.rawValue, &status) == 0 else {
+                throw ImageError(.inputUnreadable, "can't examine the input", path: path, errno: .current)
+            }
+            identity = FileIdentity(status)
+            let type = status.st_mode & S_IFMT
+            isBlockDevice = type == S_IFBLK
+            if isBlockDevice {
+                size = 0
+                guard unsafe linux_block_device_size(descriptor.rawValue, &size) == 0 else {
+                    throw ImageError(.inputUnreadable, "can't get the size of the device", path: path, errno: .current)
+                }
+                allocatedSize = size
+            } else if type == S_IFREG {
+                size = UInt64(clamping: status.st_size)
+                allocatedSize = UInt64(clamping: status.st_blocks) * 512
+            } else {
+                throw ImageError(
+                    .inputUnreadable, "the input is neither a regular file nor a block device",
+                    advice: type == S_IFDIR ? "name an image file inside the directory" : nil, path: path)
+            }
+        }
+    }
+
+    deinit {
+        try? descriptor.close()
+    }
+
+    /// Reads exactly `count` bytes of metadata from `offset`.
+    /// - Throws: `inputDamaged` if the range isn't inside the file (checked before anything is allocated),
+    ///   `inputUnreadable` if the system can't read it.
+    package func read(at offset: UInt64, count: Int, what: String) throws(ImageError) -> [UInt8] {
+        guard offset <= size, UInt64(count) <= size - offset else {
+            throw damaged("the file ends inside the \(what) (\(count) bytes; the file has \(size))", at: offset)
+        }
+        var problem: ImageError?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = 0
+            while filled < count {
+                // Safe: the destination is the rest of the buffer.
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+                do {
+                    let got = unsafe try descriptor.read(
+                        fromAbsoluteOffset: Int64(offset) + Int64(filled), into: rest)
+                    if got == 0 {
+                        problem = damaged("the file became shorter while it was read", at: offset + UInt64(filled))
+                        break
+                    }
+                    filled += got
+                } catch {
+                    problem = ImageError(
+                        .inputUnreadable, "can't read the \(what)", path: path, offset: offset + UInt64(filled),
+                        errno: error as? Errno)
+                    break
+                }
+            }
+        }
+        if let problem { throw problem }
+        return bytes
+    }
+
+    /// Reads up to `count` bytes from the start: fewer if the file is shorter.
+    package func readPrefix(_ count: Int) throws(ImageError) -> [UInt8] {
+        try read(at: 0, count: Int(min(size, UInt64(count))), what: "start of the file")
+    }
+
+    /// An `inputDamaged` error about this file.
+    package func damaged(_ message: String, at offset: UInt64? = nil, advice: String? = nil) -> ImageError {
+        ImageError(.inputDamaged, message, advice: advice, path: path, offset: offset)
+    }
+
+    /// An `inputUnsupported` error about this file.
+    package func unsupported(_ message: String, at offset: UInt64? = nil, advice: String? = nil) -> ImageError {
+        ImageError(.inputUnsupported, message, advice: advice, path: path, offset: offset)
+    }
+}

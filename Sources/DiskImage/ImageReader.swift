@@ -1,0 +1,39 @@
+/// A format that can be read: recognises its files, describes them, and maps them.
+///
+/// A reader's initializer validates the header and what `info` needs. What only prevents conversion (a missing backing
+/// file, an unsupported feature) is thrown by ``makeMap()``, so that `info` still tells about such images.
+package protocol ImageReader: SendableMetatype {
+    static var format: ImageFormat { get }
+
+    /// Whether the content is, or was, an image of this format: a damaged header still counts if its magic is there.
+    static func recognises(_ probe: ProbeData) -> Bool
+
+    /// - Throws: ``ImageError`` with code `inputFormat` if this is another format, `inputDamaged`, `inputUnsupported`.
+    init(file: ImageFile, opener: ImageOpener) throws(ImageError)
+
+    var info: ImageInfo { get }
+
+    /// The map of the current state of the disk.
+    func makeMap() throws(ImageError) -> sending any DiskMap
+}
+
+/// What formats look at to recognise themselves.
+package struct ProbeData {
+    /// The first bytes of the file, at most ``prefixLength``.
+    package let prefix: [UInt8]
+    /// The size of the file in bytes.
+    package let fileSize: UInt64
+
+    /// Enough for every magic and for the part of a text descriptor in which something must be recognisable.
+    package static let prefixLength = 65536
+
+    package init(prefix: [UInt8], fileSize: UInt64) {
+        self.prefix = prefix
+        self.fileSize = fileSize
+    }
+
+    /// Whether the bytes at `offset` are the ASCII text or bytes `signature`.
+    package func has(_ signature: [UInt8], at offset: Int = 0) -> Bool {
+        prefix.count >= offset + signature.count && prefix[offset..<offset + signature.count].elementsEqual(signature)
+    }
+}

@@ -1,0 +1,59 @@
+import ByteLayout
+import DiskImage
+
+/// What follows the fixed header: optional facts, each with a type and a length.
+struct HeaderExtensions {
+    /// The format of the backing file, type 0xE2792ACA.
+    var backingFormat: String?
+    /// The name of the external data file, type 0x44415441.
+    var dataFile: String?
+    /// Whether persistent bitmaps are there, type 0x23852875.
+    var hasBitmaps = false
+    /// Names of feature bits, type 0x6803F857: (kind 0 incompatible, 1 compatible, 2 autoclear; bit; name).
+    var featureNames: [(kind: UInt8, bit: UInt8, name: String)] = []
+
+    private static let end: UInt32 = 0
+    private static let backingFormatType: UInt32 = 0xE279_2ACA
+    private static let featureNamesType: UInt32 = 0x6803_F857
+    private static let bitmapsType: UInt32 = 0x2385_2875
+    private static let dataFileType: UInt32 = 0x4441_5441
+
+    /// Reads the extensions between the header and the end of the first cluster (or the backing file's name).
+    init(file: ImageFile, header: QCOW2Header) throws(ImageError) {
+        var limit = min(header.clusterSize, file.size)
+        if header.backingFileOffset != 0 { limit = min(limit, header.backingFileOffset) }
+        var position = UInt64(header.headerLength)
+        while position + 8 <= limit {
+            let head = try file.read(at: position, count: 8, what: "header extension")
+            let type = head.bigEndian(UInt32.self, at: 0)
+            let length = UInt64(head.bigEndian(UInt32.self, at: 4))
+            if type == Self.end { return }
+            guard length <= limit - position - 8 else {
+                throw file.damaged(
+                    "a header extension of \(length) bytes does not fit into the first cluster", at: position)
+            }
+            let data = try file.read(at: position + 8, count: Int(length), what: "header extension")
+            switch type {
+            case Self.backingFormatType: backingFormat = String(decoding: data, as: UTF8.self)
+            case Self.dataFileType: dataFile = String(decoding: data, as: UTF8.self)
+            case Self.bitmapsType: hasBitmaps = true
+            case Self.featureNamesType: readFeatureNames(data)
+            default: break  // an extension is optional by definition
+            }
+            position += 8 + length.alignedUp(to: 8)
+        }
+    }
+
+    private mutating func readFeatureNames(_ data: [UInt8]) {
+        let entryLength = 48
+        for start in stride(from: 0, to: data.count - data.count % entryLength, by: entryLength) {
+            let name = data[(start + 2)..<(start + entryLength)].prefix { $0 != 0 }
+            featureNames.append((data[start], data[start + 1], String(decoding: name, as: UTF8.self)))
+        }
+    }
+
+    /// What the image calls incompatible feature bit `bit`.
+    func incompatibleFeatureName(bit: Int) -> String {
+        featureNames.first { $0.kind == 0 && Int($0.bit) == bit }?.name ?? "bit \(bit)"
+    }
+}

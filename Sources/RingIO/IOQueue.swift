@@ -1,0 +1,49 @@
+/// A transfer between a file and memory.
+@safe package struct IORequest {
+    package enum Direction: Sendable {
+        case read
+        case write
+    }
+
+    package var direction: Direction
+    package var descriptor: Int32
+    /// Byte offset in the file.
+    package var offset: UInt64
+    /// The memory; it stays untouched by the caller until the completion.
+    package var memory: UnsafeMutableRawBufferPointer
+    /// Whether the memory lies in what was given to ``IOQueue/register(_:)``.
+    package var isRegistered: Bool
+    /// Comes back with the completion.
+    package var token: UInt64
+
+    package init(
+        _ direction: Direction, descriptor: Int32, offset: UInt64, memory: UnsafeMutableRawBufferPointer,
+        isRegistered: Bool, token: UInt64
+    ) {
+        self.direction = direction
+        self.descriptor = descriptor
+        self.offset = offset
+        unsafe self.memory = unsafe memory
+        self.isRegistered = isRegistered
+        self.token = token
+    }
+}
+
+/// The end of a transfer.
+package struct IOCompletion: Sendable {
+    package var token: UInt64
+    /// Bytes transferred, perhaps fewer than asked for, or a negated errno.
+    package var result: Int32
+}
+
+/// Transfers of one worker thread, which is the only one to call it. Two kinds: io_uring, and pread/pwrite.
+package protocol IOQueue: AnyObject {
+    /// Makes `memory` known to the kernel so that transfers need not look it up each time. Refusal is no error.
+    func register(_ memory: UnsafeMutableRawBufferPointer)
+
+    /// Starts a transfer, or does it.
+    func submit(_ request: IORequest)
+
+    /// Waits until a transfer has ended or another thread calls the ``WakeEvent``, and appends what has ended.
+    func wait(_ completions: inout [IOCompletion])
+}

@@ -1,0 +1,74 @@
+import Conversion
+import DiskImage
+import Glibc
+import Logging
+
+extension Converter {
+    /// The whole conversion, on the calling thread and the engine's workers.
+    func convertBlocking(_ job: Job) throws(ImageError) -> ConversionReport {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let settings = try makeSettings()
+        let format = try target.resolvedFormat()
+        let (_, reader) = try source.open()
+        let info = reader.info
+        for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
+
+        let map = try reader.makeMap()
+        let survey = try Survey(map) { job.isStopped }
+        let sources = map.files.map(\.identity)
+        let virtualSize = (map.virtualSize + (DiskImageTarget.sectorSize - 1)) & ~(DiskImageTarget.sectorSize - 1)
+        let writer = try target.makeWriter(format, virtualSize: virtualSize)
+        let zeroRun = try target.effectiveZeroRun(format)
+
+        let output = try OutputFile(
+            path: target.path, kind: target.outputKind(virtualSize: virtualSize), sources: sources,
+            usesDirectIO: usesDirectIO, job: job)
+        try prepare(output, format, virtualSize: virtualSize)
+        job.begin(.copying, total: survey.dataBytes)
+        let engine = Engine(settings: settings, job: job, logger: logger)
+        let fileSize = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
+        job.begin(.finishing, total: survey.dataBytes)
+        try output.commit(size: fileSize)
+
+        var report = ConversionReport(
+            source: source.path, sourceFormat: info.format.rawValue, target: target.path,
+            targetFormat: format.name.rawValue, virtualSize: virtualSize)
+        report.warnings = info.warnings
+        let elapsed = start.duration(to: clock.now)
+        report.finish(job, fileSize: fileSize, seconds: elapsed / .seconds(1))
+        return report
+    }
+
+    private func makeSettings() throws(ImageError) -> ConversionSettings {
+        let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        var settings = ConversionSettings(workers: workers ?? ConversionSettings.defaultWorkers(processors: processors))
+        guard (1...ConversionSettings.maximumWorkers).contains(settings.workers) else {
+            throw ImageError(.invalidOption, "-m takes 1 to \(ConversionSettings.maximumWorkers), not \(settings.workers)")
+        }
+        settings.usesDirectIO = usesDirectIO
+        settings.ioMode =
+            switch io {
+            case .automatic: .automatic
+            case .uring: .ring
+            case .sync: .synchronous
+            }
+        return settings
+    }
+
+    private func prepare(_ output: OutputFile, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
+        guard case .raw(let options) = format else { return }
+        if options.preallocation != .off { try output.allocate(virtualSize) }
+        try output.reserve(upTo: virtualSize)
+    }
+}
+
+extension DiskImageTarget {
+    fileprivate func outputKind(virtualSize: UInt64) -> OutputFile.Kind {
+        switch existing {
+        case .refuse: .new(replaces: false)
+        case .replace: .new(replaces: true)
+        case .overwrite, .overwriteZeroed: .inPlace(size: virtualSize)
+        }
+    }
+}

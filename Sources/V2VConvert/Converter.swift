@@ -1,0 +1,101 @@
+import Conversion
+import DiskImage
+public import Logging
+
+/// Converts a disk image.
+///
+/// The output appears under its name when it is complete and on the device, or not at all. Its bytes depend only on the
+/// content of the source and the target's options, not on the number of workers or the kind of I/O.
+public struct Converter: Sendable {
+    /// The image to read.
+    public var source: DiskImageSource
+    /// The image to write.
+    public var target: DiskImageTarget
+    /// Threads that copy, 1 to 64; nil for as many as there are processors, up to what 128 MiB of memory can feed.
+    public var workers: Int?
+    /// How files are read and written.
+    public var io = IOMode.automatic
+    /// Write past the page cache where the filesystem allows it, which costs less processor time and leaves the
+    /// data on the device.
+    public var usesDirectIO = true
+    /// Where details that are no errors go.
+    public var logger = Logger(label: "v2v-convert")
+
+    /// How files are read and written.
+    public enum IOMode: String, Sendable, CaseIterable {
+        /// io_uring if the system allows it, else pread and pwrite.
+        case automatic = "auto"
+        /// io_uring, or an error.
+        case uring
+        /// pread and pwrite.
+        case sync
+    }
+
+    /// A conversion of `source` to `target`.
+    public init(source: DiskImageSource, target: DiskImageTarget) {
+        self.source = source
+        self.target = target
+    }
+
+    /// Converts. Cancelling the task stops the conversion and removes what was written.
+    /// - Parameter progress: called about four times a second, from one task at a time, and once at the end.
+    /// - Throws: ``ImageError``; its ``ImageError/code`` is `cancelled` after a cancellation.
+    @discardableResult
+    public func convert(
+        progress: (@Sendable (ConversionProgress) -> Void)? = nil
+    ) async throws -> ConversionReport {
+        let job = Job()
+        return try await withTaskCancellationHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                if let progress {
+                    group.addTask {
+                        while !Task.isCancelled {
+                            progress(job.progress)
+                            try? await Task.sleep(for: .milliseconds(250))
+                        }
+                    }
+                }
+                defer { group.cancelAll() }
+                let report = try await run(job)
+                progress?(job.progress)
+                return report
+            }
+        } onCancel: {
+            job.cancel()
+        }
+    }
+
+    /// The conversion as a stream of progress that ends, or throws, with the conversion. Dropping the stream cancels it.
+    public func progress() -> AsyncThrowingStream<ConversionProgress, any Error> {
+        AsyncThrowingStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            let task = Task {
+                do {
+                    try await convert { continuation.yield($0) }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// Deletes the temporary files of every conversion of this process, for a process that must end at once, as on a
+    /// second interrupt. Running conversions fail.
+    public static func removeUnfinishedOutputs() {
+        UnfinishedOutputs.removeAll()
+    }
+
+    /// Runs the conversion on a thread of its own: it blocks.
+    private func run(_ job: Job) async throws -> ConversionReport {
+        try await withCheckedThrowingContinuation { continuation in
+            do throws(ImageError) {
+                _ = try WorkerThread {
+                    continuation.resume(with: Result { () throws(ImageError) in try convertBlocking(job) })
+                }
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+}

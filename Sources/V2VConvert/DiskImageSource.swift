@@ -1,0 +1,31 @@
+import DiskImage
+
+/// A disk image to read.
+public struct DiskImageSource: Sendable {
+    /// Path of the image: a descriptor, an image file, or a block device.
+    public var path: String
+    /// The format; nil to recognise it by its content.
+    public var format: ImageFormat?
+    /// Reads an image that another process may be writing. The result may be inconsistent.
+    public var ignoresLocks = false
+    /// Follows references of the image to files outside its own directory, and to devices.
+    public var allowsOutsideFiles = false
+
+    /// The image at `path`.
+    public init(path: String, format: ImageFormat? = nil) {
+        self.path = path
+        self.format = format
+    }
+
+    /// Reads the image's metadata.
+    /// - Throws: ``ImageError``: `inputUnreadable`, `inputFormat`, `inputDamaged`, `inputUnsupported`, `inputInUse`.
+    public func info() throws(ImageError) -> ImageInfo {
+        try open().reader.info
+    }
+
+    func open() throws(ImageError) -> (file: ImageFile, reader: any ImageReader) {
+        let opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks)
+        let file = try opener.open(path)
+        return (file, try ImageProbe.open(file, format: format, opener: opener))
+    }
+}

@@ -1,0 +1,90 @@
+import DiskImage
+import QCOW2Format
+import RawFormat
+
+extension DiskImageTarget {
+    /// Bytes of a disk are rounded up to this.
+    static let sectorSize: UInt64 = 512
+
+    /// deflate: at 128 MB/s a core the result is smaller than that of zlib's default level 6 with QEMU's window of 4 KiB.
+    private static let defaultDeflateLevel = 3
+    /// The default of libzstd and of QEMU.
+    private static let defaultZstdLevel = 3
+    /// What filesystems allocate, and what `qemu-img convert` looks at.
+    private static let defaultRawUnit = 4096
+
+    /// A writer for a disk of `virtualSize` bytes.
+    /// - Throws: `invalidOption`.
+    func makeWriter(_ format: TargetFormat, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
+        switch format {
+        case .raw(let options): try makeRawWriter(options, virtualSize: virtualSize)
+        case .qcow2(let options): try makeQCOW2Writer(options, virtualSize: virtualSize)
+        }
+    }
+
+    /// The shortest run of zeros that is left out, in bytes; 0 to write everything.
+    func effectiveZeroRun(_ format: TargetFormat) throws(ImageError) -> Int {
+        if let minimumZeroRun, minimumZeroRun < 0 || minimumZeroRun % 512 != 0 {
+            throw ImageError(.invalidOption, "-S takes a multiple of 512, not \(minimumZeroRun)")
+        }
+        switch format {
+        case .raw(let options):
+            return options.preallocation == .full ? 0 : minimumZeroRun ?? Self.defaultRawUnit
+        case .qcow2(let options):
+            return minimumZeroRun ?? options.clusterSize
+        }
+    }
+
+    private func makeRawWriter(_ options: RawOptions, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
+        guard !compresses else {
+            throw ImageError(.invalidOption, "raw disks can't be compressed", advice: "leave out -c or use -O qcow2")
+        }
+        // Zeros are looked for in 4 KiB blocks unless a finer search was asked for.
+        let run = try effectiveZeroRun(.raw(options))
+        let unit = run > 0 && run % Self.defaultRawUnit != 0 ? 512 : Self.defaultRawUnit
+        return RawWriter(virtualSize: virtualSize, unitSize: unit, clearsGaps: existing == .overwrite)
+    }
+
+    private func makeQCOW2Writer(_ options: QCOW2Options, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
+        func require(_ condition: Bool, _ message: String, _ advice: String? = nil) throws(ImageError) {
+            if !condition { throw ImageError(.invalidOption, message, advice: advice) }
+        }
+        let cluster = options.clusterSize
+        try require(
+            (512...2 << 20).contains(cluster) && cluster.nonzeroBitCount == 1,
+            "cluster_size must be a power of two from 512 to 2M, not \(cluster)")
+        try require(
+            [1, 2, 4, 8, 16, 32, 64].contains(options.refcountBits),
+            "refcount_bits must be a power of two from 1 to 64, not \(options.refcountBits)")
+        try require(
+            !options.isVersion2 || options.refcountBits == 16, "compat=0.10 has refcounts of 16 bits",
+            "use compat=1.1")
+        try require(
+            !options.isVersion2 || options.compression == .zlib, "compat=0.10 compresses with zlib only",
+            "use compat=1.1")
+        try require(
+            existing == .refuse || existing == .replace, "-n can't write a qcow2 image",
+            "leave out -n, or use -O raw")
+        var writerOptions = QCOW2WriterOptions()
+        writerOptions.clusterSize = UInt64(cluster)
+        writerOptions.version = options.isVersion2 ? 2 : 3
+        writerOptions.refcountBits = options.refcountBits
+        writerOptions.compression = options.compression == .zstd ? .zstd : .zlib
+        return try QCOW2Writer(
+            virtualSize: virtualSize, options: writerOptions, encoding: try encoding(options.compression))
+    }
+
+    private func encoding(_ compression: QCOW2Options.Compression) throws(ImageError) -> UnitEncoding? {
+        guard compresses else { return nil }
+        let levels = compression == .zlib ? 1...12 : 1...19
+        let level =
+            compressionLevel ?? (compression == .zlib ? Self.defaultDeflateLevel : Self.defaultZstdLevel)
+        guard levels.contains(level) else {
+            throw ImageError(
+                .invalidOption,
+                "the compression level of \(compression.rawValue) is \(levels.lowerBound) to \(levels.upperBound), "
+                    + "not \(level)")
+        }
+        return compression == .zlib ? .deflate(level: level) : .zstd(level: level)
+    }
+}

@@ -1,0 +1,69 @@
+import ByteLayout
+import DiskImage
+
+/// Marks of formats that are not read, and remains of formats whose mark is gone.
+struct ForeignSignature {
+    var description: String
+    var advice: String
+
+    private static let forceAdvice = "if it is a raw disk all the same, say so with -f raw"
+
+    /// Magic bytes, where they are, and whose they are.
+    private static let table: [(bytes: [UInt8], offset: Int, name: String)] = [
+        (Array("conectix".utf8), 0, "a VHD (dynamic or differencing)"),
+        (Array("vhdxfile".utf8), 0, "a VHDX"),
+        ([0x7F, 0x10, 0xDA, 0xBE], 64, "a VirtualBox VDI"),
+        (Array("QED\0".utf8), 0, "a QED image"),
+        (Array("QFI".utf8) + [0xFA], 0, "a damaged qcow image"),
+        (Array("WithoutFreeSpace".utf8), 0, "a Parallels disk"),
+        (Array("WithouFreSpacExt".utf8), 0, "a Parallels disk"),
+        (Array("LUKS".utf8) + [0xBA, 0xBE], 0, "a LUKS-encrypted disk"),
+        (Array("vmdk".utf8), 0, "an unfinished VMDK (its writer did not complete it)"),
+        ([0x1F, 0x8B, 0x08], 0, "a gzip file"),
+        ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], 0, "an xz file"),
+        ([0x28, 0xB5, 0x2F, 0xFD], 0, "a Zstandard file"),
+        (Array("BZh".utf8), 0, "a bzip2 file"),
+        ([0x50, 0x4B, 0x03, 0x04], 0, "a ZIP file"),
+        ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], 0, "a 7-Zip file"),
+        (Array("ustar".utf8), 257, "a tar archive (an OVA?)"),
+        (Array("<?xml".utf8), 0, "an XML file (an OVF?)"),
+    ]
+
+    /// What `probe` carries the mark of, nil for nothing known.
+    static func find(in probe: ProbeData, file: ImageFile) throws(ImageError) -> ForeignSignature? {
+        if let match = table.first(where: { probe.has($0.bytes, at: $0.offset) }) {
+            return ForeignSignature(description: match.name, advice: forceAdvice)
+        }
+        // A fixed VHD is a raw disk with a footer of 512 (old ones: 511) bytes.
+        for length in [UInt64(512), 511] where file.size > length {
+            let footer = try file.read(at: file.size - length, count: 8, what: "last sector")
+            if footer == Array("conectix".utf8) {
+                return ForeignSignature(description: "a VHD (fixed)", advice: forceAdvice)
+            }
+        }
+        if let remains = remains(probe) {
+            return ForeignSignature(
+                description: "\(remains) whose first bytes are damaged",
+                advice: "restore it from its origin; \(forceAdvice)")
+        }
+        return nil
+    }
+
+    /// Formats that are recognisable without their magic.
+    private static func remains(_ probe: ProbeData) -> String? {
+        if probe.has(Array("# Disk DescriptorFile".utf8), at: 512) { return "a VMDK" }
+        let isShort = probe.fileSize < 512
+        for (magic, name) in [(Array("QFI\u{FB}".unicodeScalars.map { UInt8($0.value) }), "a qcow2 image"), (Array("KDMV".utf8), "a VMDK")]
+        where isShort && probe.prefix.count < 4 && !probe.prefix.isEmpty && magic.starts(with: probe.prefix) {
+            return name
+        }
+        guard probe.prefix.count >= 112 else { return nil }
+        // A qcow2 header has a version, a cluster size and tables at aligned places, in cluster 1 or later.
+        let version = probe.prefix.bigEndian(UInt32.self, at: 4)
+        let clusterBits = probe.prefix.bigEndian(UInt32.self, at: 20)
+        guard (2...3).contains(version), (9...21).contains(clusterBits) else { return nil }
+        let mask = (UInt64(1) << UInt64(clusterBits)) - 1
+        let tables = [probe.prefix.bigEndian(UInt64.self, at: 40), probe.prefix.bigEndian(UInt64.self, at: 48)]
+        return tables.allSatisfy { $0 > 0 && $0 & mask == 0 && $0 < probe.fileSize } ? "a qcow2 image" : nil
+    }
+}

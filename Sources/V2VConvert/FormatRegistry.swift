@@ -1,0 +1,18 @@
+import DiskImage
+import QCOW2Format
+import RawFormat
+import VMDKFormat
+
+/// The formats that can be read. A new format is a folder and a line here.
+enum FormatRegistry {
+    static let readers: [any ImageReader.Type] = [
+        QCOW2Reader.self,
+        VMDKReader.self,
+        RawReader.self,
+    ]
+
+    /// Names for messages and help.
+    static var names: String {
+        readers.map { $0.format.rawValue }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,38 @@
+import DiskImage
+
+/// Finds out what an image is by its content.
+///
+/// Raw disks have no mark, so raw is what remains. That makes probing dangerous where something is damaged or merely
+/// unknown: copied as raw it would become a finished-looking disk of rubbish. So everything that carries another format's
+/// mark is that format, whatever else is wrong with it, and foreign marks are refused.
+enum ImageProbe {
+    /// Opens `file` as `format`, or as what its content says.
+    static func open(
+        _ file: ImageFile, format: ImageFormat?, opener: ImageOpener
+    ) throws(ImageError) -> any ImageReader {
+        let reader: any ImageReader.Type
+        if let format {
+            guard let forced = FormatRegistry.readers.first(where: { $0.format == format }) else {
+                throw ImageError(
+                    .invalidOption, "the input format \"\(format.rawValue)\" is not known",
+                    advice: "known are \(FormatRegistry.names)")
+            }
+            reader = forced
+        } else {
+            reader = try recognise(file)
+        }
+        return try reader.init(file: file, opener: opener)
+    }
+
+    private static func recognise(_ file: ImageFile) throws(ImageError) -> any ImageReader.Type {
+        let probe = ProbeData(prefix: try file.readPrefix(ProbeData.prefixLength), fileSize: file.size)
+        for reader in FormatRegistry.readers where reader.recognises(probe) { return reader }
+        if let foreign = try ForeignSignature.find(in: probe, file: file) {
+            throw ImageError(
+                .inputFormat, "this looks like \(foreign.description), not like a raw disk", advice: foreign.advice,
+                path: file.path)
+        }
+        guard let raw = FormatRegistry.readers.last else { preconditionFailure("there are no formats") }
+        return raw
+    }
+}

@@ -1,0 +1,150 @@
+import ByteLayout
+import DiskImage
+
+/// A hosted sparse extent: grain directory → grain tables → grains. Holds the directory and one table.
+final class SparseExtent {
+    private let file: ImageFile
+    /// The file's number in the disk's map.
+    private let fileIndex: Int
+    let header: SparseHeader
+    /// Bytes of virtual disk, from the extent line where there is one.
+    let length: UInt64
+    /// Sectors of the grain tables, 0 for an absent one.
+    private let directory: [UInt32]
+    private let metadata: MetadataRanges
+    private var table: (index: Int, entries: [UInt32]) = (-1, [])
+
+    /// - Parameters:
+    ///   - header: the header, or the footer of a stream.
+    ///   - length: bytes of virtual disk.
+    init(file: ImageFile, fileIndex: Int, header: SparseHeader, length: UInt64) throws(ImageError) {
+        self.file = file
+        self.fileIndex = fileIndex
+        self.header = header
+        self.length = length
+        let count = Int(header.directoryEntries)
+        let start = try header.directoryOffset.sectorsToBytes(file: file, what: "grain directory")
+        let bytes = try file.read(at: start, count: count * 4, what: "grain directory")
+        directory = (0..<count).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
+
+        var ranges: [Range<UInt64>] = [0..<UInt64(SparseHeader.length), start..<start + UInt64(count) * 4]
+        if header.descriptorOffset != 0 {
+            let descriptor = header.descriptorOffset * VMDK.sectorSize
+            ranges.append(descriptor..<descriptor + header.descriptorSize * VMDK.sectorSize)
+        }
+        for (index, sector) in directory.enumerated() where sector != 0 {
+            let offset = UInt64(sector) * VMDK.sectorSize
+            guard offset <= file.size, header.tableLength <= file.size - offset else {
+                throw file.damaged(
+                    "grain table \(index) is not inside the file: sector \(sector)", at: start + UInt64(index) * 4)
+            }
+            ranges.append(offset..<offset + header.tableLength)
+        }
+        metadata = try MetadataRanges(ranges) { first, second in
+            file.damaged("two of the VMDK's tables overlap: one starts at byte \(first)", at: second)
+        }
+    }
+
+    /// The extent of the disk map at `offset` of this extent, at most `limit` bytes, all inside ``length``.
+    func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> Extent {
+        let tableIndex = Int(offset / header.tableCoverage)
+        guard tableIndex < directory.count else { return Extent(length: limit, content: .zero) }
+        guard directory[tableIndex] != 0 else { return absentTables(from: tableIndex, offset: offset, limit: limit) }
+        try load(tableIndex)
+        let within = offset % header.tableCoverage
+        let limit = min(limit, header.tableCoverage - within)
+        let entry = Int(within / header.grainLength)
+        let skipped = within % header.grainLength
+        let first = GrainTableEntry(rawValue: table.entries[entry])
+        if !first.isAllocated { return zeroRun(from: entry, skipped: skipped, limit: limit) }
+        if header.isCompressed {
+            return try compressedGrain(entry, offset: offset, skipped: skipped, limit: limit)
+        }
+        return try dataRun(from: entry, skipped: skipped, limit: limit)
+    }
+
+    private func absentTables(from tableIndex: Int, offset: UInt64, limit: UInt64) -> Extent {
+        var end = tableIndex + 1
+        while end < directory.count, directory[end] == 0 { end += 1 }
+        // Behind the last table nothing is allocated, up to the length that the descriptor gives.
+        let run = end == directory.count ? limit : UInt64(end) * header.tableCoverage - offset
+        return Extent(length: min(run, limit), content: .zero)
+    }
+
+    private func zeroRun(from entry: Int, skipped: UInt64, limit: UInt64) -> Extent {
+        var end = entry + 1
+        while end < table.entries.count, !GrainTableEntry(rawValue: table.entries[end]).isAllocated { end += 1 }
+        return Extent(length: min(UInt64(end - entry) * header.grainLength - skipped, limit), content: .zero)
+    }
+
+    private func dataRun(from entry: Int, skipped: UInt64, limit: UInt64) throws(ImageError) -> Extent {
+        let first = table.entries[entry]
+        var end = entry + 1
+        var run = header.grainLength - skipped
+        while end < table.entries.count, run < limit,
+            UInt64(table.entries[end]) == UInt64(first) + UInt64(end - entry) * header.grainSize
+        {
+            end += 1
+            run += header.grainLength
+        }
+        let length = min(run, limit)
+        let start = GrainTableEntry(rawValue: first).hostOffset + skipped
+        try validate(start..<start + length, entry: entry)
+        return Extent(length: length, content: .data(file: fileIndex, offset: HostOffset(start)))
+    }
+
+    private func compressedGrain(
+        _ entry: Int, offset: UInt64, skipped: UInt64, limit: UInt64
+    ) throws(ImageError) -> Extent {
+        let start = GrainTableEntry(rawValue: table.entries[entry]).hostOffset
+        let headerLength = header.flags.contains(.markers) ? 12 : 4
+        try validate(start..<start + UInt64(headerLength), entry: entry)
+        // A grain that can't be compressed is stored in stored blocks, a little longer than itself. Allow twice its size
+        // and 1 KiB, as far as the file goes and up to the next grain where that follows in the file.
+        var bound = UInt64(headerLength) + 2 * header.grainLength + 1024
+        bound = min(bound, file.size - start)
+        if let next = table.entries[(entry + 1)...].first(where: { $0 > 1 }), next > table.entries[entry] {
+            bound = min(bound, UInt64(next) * VMDK.sectorSize - start)
+        }
+        let grainStart = offset - skipped
+        let unitLength = min(header.grainLength, length - grainStart)
+        return Extent(
+            length: min(unitLength - skipped, limit),
+            content: .compressed(
+                CompressedUnit(
+                    file: fileIndex, offset: HostOffset(start), storedBound: Int(bound),
+                    unitLength: Int(unitLength), skipped: skipped,
+                    coding: .vmdkGrain(headerLength: headerLength, sector: grainStart / VMDK.sectorSize))))
+    }
+
+    private func validate(_ range: Range<UInt64>, entry: Int) throws(ImageError) {
+        let place = "entry \(entry) of grain table \(table.index)"
+        let entryOffset = UInt64(directory[table.index]) * VMDK.sectorSize + UInt64(entry) * 4
+        guard range.upperBound <= file.size else {
+            throw file.damaged(
+                "\(place) points past the end of the file (grain at byte \(range.lowerBound), file of \(file.size))",
+                at: entryOffset, advice: "the file is cut short; copy it again")
+        }
+        guard !metadata.intersect(range) else {
+            throw file.damaged("\(place) points at the VMDK's own tables", at: entryOffset)
+        }
+    }
+
+    private func load(_ index: Int) throws(ImageError) {
+        guard table.index != index else { return }
+        let bytes = try file.read(
+            at: UInt64(directory[index]) * VMDK.sectorSize, count: Int(header.tableLength), what: "grain table")
+        let entries = (0..<Int(header.grainTableEntries)).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
+        table = (index, entries)
+    }
+}
+
+extension UInt64 {
+    /// This sector as a byte offset, if there can be such a place in `file`.
+    fileprivate func sectorsToBytes(file: ImageFile, what: String) throws(ImageError) -> UInt64 {
+        guard self > 0, self <= file.size / VMDK.sectorSize else {
+            throw file.damaged("the \(what) is not inside the file: sector \(self)")
+        }
+        return self * VMDK.sectorSize
+    }
+}

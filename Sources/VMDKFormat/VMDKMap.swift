@@ -1,0 +1,66 @@
+import DiskImage
+
+/// The concatenation of a disk's extents.
+final class VMDKMap: DiskMap {
+    let virtualSize: UInt64
+    let files: [ImageFile]
+    /// Sorted by start.
+    private let pieces: [(start: UInt64, length: UInt64, content: Content)]
+
+    private enum Content {
+        case zero
+        case flat(file: Int, offset: UInt64, allocated: AllocatedRanges)
+        case sparse(SparseExtent)
+    }
+
+    init(extents: [VMDKReader.OpenedExtent], files: [ImageFile]) throws(ImageError) {
+        var pieces: [(start: UInt64, length: UInt64, content: Content)] = []
+        var start: UInt64 = 0
+        for extent in extents where extent.length > 0 {
+            let content: Content
+            switch extent.storage {
+            case .zero:
+                content = .zero
+            case .flat(let number, let offset):
+                content = .flat(file: number, offset: offset, allocated: AllocatedRanges(file: files[number]))
+            case .sparse(let number, let header):
+                content = .sparse(
+                    try SparseExtent(file: files[number], fileIndex: number, header: header, length: extent.length))
+            }
+            pieces.append((start, extent.length, content))
+            start += extent.length
+        }
+        self.pieces = pieces
+        self.files = files
+        virtualSize = start
+    }
+
+    func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
+        let piece = pieces[index(of: offset.bytes)]
+        let within = offset.bytes - piece.start
+        // A request never crosses the end of an extent, which need not be a multiple of a grain.
+        let limit = min(limit, piece.length - within)
+        switch piece.content {
+        case .zero:
+            return Extent(length: limit, content: .zero)
+        case .flat(let file, let start, let allocated):
+            let run = allocated.run(at: start + within)
+            return Extent(
+                length: min(run.length, limit),
+                content: run.isData ? .data(file: file, offset: HostOffset(start + within)) : .zero)
+        case .sparse(let sparse):
+            return try sparse.extent(at: within, limit: limit)
+        }
+    }
+
+    /// The last piece that starts at or before `offset`.
+    private func index(of offset: UInt64) -> Int {
+        var low = 0
+        var high = pieces.count
+        while low < high {
+            let middle = (low + high) / 2
+            if pieces[middle].start <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low - 1
+    }
+}

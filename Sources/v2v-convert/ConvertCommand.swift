@@ -1,0 +1,169 @@
+import ArgumentParser
+import Logging
+import V2VConvert
+
+/// `v2v-convert IN OUT`.
+struct ConvertCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Convert a virtual machine's disk.",
+        usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
+        discussion: """
+            Reads VMDK (monolithicSparse, monolithicFlat, streamOptimized and their split kinds), qcow2 and raw; writes \
+            qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
+            Options that qemu-img convert has mean the same here.
+
+            EXAMPLES:
+              v2v-convert web01.vmdk web01.qcow2
+              v2v-convert -c -o compression_type=zstd web01.vmdk web01.qcow2
+              v2v-convert -O raw -n web01.vmdk /dev/vg0/web01
+              v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
+              v2v-convert info --output json web01.vmdk
+
+            OUTPUT OPTIONS (-o):
+              qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
+            refcount_bits=1..64 (16)
+              raw    preallocation=off|falloc|full (off)
+
+            EXIT STATUS:
+              0 done, 2 wrong usage, 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
+            unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
+            refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
+            """)
+
+    @Argument(help: "The image to read: an image file, a VMDK descriptor, or a block device.", completion: .file())
+    var input: String
+
+    @Argument(help: "The image to write.", completion: .file())
+    var output: String
+
+    @Option(name: [.customShort("f"), .long], help: "Format of the input: vmdk, qcow2 or raw. Default: its content.")
+    var inputFormat: String?
+
+    @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")
+    var outputFormat: String?
+
+    @Option(
+        name: .customShort("o"), help: ArgumentHelp("Options of the output format.", valueName: "name=value,…"))
+    var options: [String] = []
+
+    @Flag(name: [.customShort("c"), .long], help: "Compress the clusters.")
+    var compress = false
+
+    @Option(
+        name: .long,
+        help: "Compression level: zlib 1 (fastest) to 12, default 3; zstd 1 to 19, default 3.")
+    var compressionLevel: Int?
+
+    @Flag(name: [.customShort("p"), .customLong("show-progress")], help: "Show progress even if standard error is no terminal.")
+    var showProgress = false
+
+    @Option(name: .long, help: "Kind of progress: bar, json (one object a line, on standard error) or none.")
+    var progress: ProgressDisplay.Kind?
+
+    @Flag(name: [.customShort("q"), .long], help: "No progress, no summary; errors only.")
+    var quiet = false
+
+    @Flag(name: .long, help: "Print the report, or the error, as one JSON object on standard output.")
+    var json = false
+
+    @Option(name: [.customShort("m"), .long], help: "Worker threads, 1 to 64. Default: the processors.")
+    var workers: Int?
+
+    @Option(
+        name: [.customShort("S"), .long],
+        help: ArgumentHelp(
+            "Leave out runs of at least this many zero bytes; 0 writes every byte. Default: a cluster; 4k for raw.",
+            valueName: "size"))
+    var sparse: Size?
+
+    @Flag(
+        name: [.customShort("n"), .long],
+        help: "Write into an existing raw file or block device, in place. Not whole-or-nothing.")
+    var noCreate = false
+
+    @Flag(name: .long, help: "With -n: the target is known to read as zeros.")
+    var targetIsZero = false
+
+    @Flag(name: .customShort("W"), help: "Accepted for qemu-img's sake; the order of writes is always free.")
+    var outOfOrder = false
+
+    @Option(name: .customShort("t"), help: "Accepted for qemu-img's sake; the output is always flushed to the device.")
+    var targetCache: String?
+
+    @Option(name: .customShort("T"), help: "Accepted for qemu-img's sake.")
+    var sourceCache: String?
+
+    @Flag(name: .long, help: "Replace an existing output.")
+    var force = false
+
+    @Flag(name: [.customShort("U"), .long], help: "Read an image that another process may be writing.")
+    var forceShare = false
+
+    @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
+    var allowOutsideFiles = false
+
+    @Option(
+        name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
+        transform: Self.ioMode)
+    var io: Converter.IOMode = .automatic
+
+    @Flag(name: .long, help: "Write through the page cache instead of past it.")
+    var buffered = false
+
+    @Flag(name: [.customShort("v"), .long], help: "Say on standard error what is chosen and why.")
+    var verbose = false
+
+    func run() async throws {
+        do {
+            let converter = try makeConverter()
+            let display = ProgressDisplay(kind: progressKind)
+            let task = Task { try await converter.convert { display.show($0) } }
+            SignalGuard.onSignal { task.cancel() }
+            let report = try await task.value
+            display.end()
+            if json { try JSONOutput.print(report) }
+            if !quiet { Terminal.error(Summary.text(report)) }
+        } catch let error as ImageError {
+            if json { try JSONOutput.print(error) }
+            throw error
+        }
+    }
+
+    private static func ioMode(_ text: String) throws -> Converter.IOMode {
+        guard let mode = Converter.IOMode(rawValue: text) else {
+            throw ValidationError("--io takes auto, uring or sync")
+        }
+        return mode
+    }
+
+    private var progressKind: ProgressDisplay.Kind {
+        if quiet { return .none }
+        return progress ?? (showProgress || Terminal.errorIsTerminal ? .bar : .none)
+    }
+
+    private func makeConverter() throws(ImageError) -> Converter {
+        var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(rawValue:)))
+        source.ignoresLocks = forceShare
+        source.allowsOutsideFiles = allowOutsideFiles
+
+        var target = DiskImageTarget(path: output)
+        let outputOptions = try OutputOptions(options)
+        let formatName =
+            if let outputFormat { ImageFormat(rawValue: outputFormat) } else { try target.formatOfExtension() }
+        target.format = try outputOptions.format(formatName)
+        target.compresses = compress
+        target.compressionLevel = compressionLevel
+        target.minimumZeroRun = sparse?.bytes
+        target.existing =
+            noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : force ? .replace : .refuse
+
+        var converter = Converter(source: source, target: target)
+        converter.workers = workers
+        converter.io = io
+        converter.usesDirectIO = !buffered
+        converter.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: verbose ? .debug : .warning) }
+        return converter
+    }
+}
+

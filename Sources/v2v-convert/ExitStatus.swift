@@ -1,0 +1,25 @@
+import V2VConvert
+
+/// The exit statuses. Scripts rely on them: add, never change. README.md has the same table.
+enum ExitStatus {
+    static let success: Int32 = 0
+    static let usage: Int32 = 2
+
+    /// The status for a failure of kind `code`. A signal ends with 128 + its number instead.
+    static func of(_ code: ImageError.Code) -> Int32 {
+        switch code {
+        case .invalidOption: usage
+        case .inputUnreadable: 10
+        case .inputFormat: 11
+        case .inputDamaged: 12
+        case .inputUnsupported: 13
+        case .inputInUse: 14
+        case .outputExists: 20
+        case .outputFailed: 21
+        case .outputNoSpace: 22
+        case .outputInUse: 23
+        case .ringRefused: 30
+        case .cancelled: 130
+        }
+    }
+}

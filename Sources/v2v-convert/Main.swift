@@ -1,0 +1,35 @@
+import ArgumentParser
+import Glibc
+import V2VConvert
+
+/// Parses, runs, reports, exits.
+@main
+struct Main {
+    static func main() async {
+        SignalGuard.install()
+        exit(await run(Array(CommandLine.arguments.dropFirst())))
+    }
+
+    private static func run(_ arguments: [String]) async -> Int32 {
+        // `convert` is what the tool does without a subcommand, so its options are what --help must show.
+        let asksForHelp = arguments.first == "--help" || arguments.first == "-h"
+        do {
+            var command = try RootCommand.parseAsRoot(asksForHelp ? ["convert", "--help"] : arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            return ExitStatus.success
+        } catch let error as ImageError {
+            if let signal = SignalGuard.received { return 128 + signal }
+            Terminal.error("v2v-convert: \(error)")
+            return ExitStatus.of(error.code)
+        } catch {
+            let message = RootCommand.fullMessage(for: error)
+            let isSuccess = RootCommand.exitCode(for: error) == .success
+            if !message.isEmpty { isSuccess ? print(message) : Terminal.error(message) }
+            return isSuccess ? ExitStatus.success : ExitStatus.usage
+        }
+    }
+}

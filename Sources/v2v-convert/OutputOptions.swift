@@ -1,0 +1,81 @@
+import V2VConvert
+
+/// The value of `-o`: `name=value` pairs, separated by commas, as `qemu-img` takes them.
+struct OutputOptions {
+    private var values: [String: String] = [:]
+
+    /// - Throws: `invalidOption`.
+    init(_ texts: [String]) throws(ImageError) {
+        for pair in texts.flatMap({ $0.split(separator: ",") }) {
+            guard let equals = pair.firstIndex(of: "=") else {
+                throw ImageError(.invalidOption, "-o takes name=value, not \"\(pair)\"")
+            }
+            values[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+        }
+    }
+
+    /// The target format called `name` with these options; nil name: none may be given.
+    func format(_ name: ImageFormat) throws(ImageError) -> TargetFormat {
+        var rest = values
+        let format: TargetFormat
+        switch name {
+        case .raw: format = .raw(try raw(&rest))
+        case .qcow2: format = .qcow2(try qcow2(&rest))
+        default:
+            throw ImageError(
+                .invalidOption, "the output format \"\(name.rawValue)\" can't be written",
+                advice: "qcow2 and raw can")
+        }
+        if let unknown = rest.keys.min() {
+            throw ImageError(
+                .invalidOption, "\(name.rawValue) output has no option \"\(unknown)\"",
+                advice: "v2v-convert --help lists them")
+        }
+        return format
+    }
+
+    private func raw(_ rest: inout [String: String]) throws(ImageError) -> RawOptions {
+        var options = RawOptions()
+        if let value = rest.removeValue(forKey: "preallocation") {
+            options.preallocation = try choice(value, "preallocation")
+        }
+        return options
+    }
+
+    private func qcow2(_ rest: inout [String: String]) throws(ImageError) -> QCOW2Options {
+        var options = QCOW2Options()
+        if let value = rest.removeValue(forKey: "cluster_size") {
+            guard let size = Size(argument: value) else {
+                throw ImageError(.invalidOption, "cluster_size is no size: \"\(value)\"")
+            }
+            options.clusterSize = size.bytes
+        }
+        if let value = rest.removeValue(forKey: "compat") {
+            switch value {
+            case "0.10", "v2": options.isVersion2 = true
+            case "1.1", "v3": options.isVersion2 = false
+            default: throw ImageError(.invalidOption, "compat is 0.10 or 1.1, not \"\(value)\"")
+            }
+        }
+        if let value = rest.removeValue(forKey: "compression_type") {
+            options.compression = try choice(value, "compression_type")
+        }
+        if let value = rest.removeValue(forKey: "refcount_bits") {
+            guard let bits = Int(value) else {
+                throw ImageError(.invalidOption, "refcount_bits is no number: \"\(value)\"")
+            }
+            options.refcountBits = bits
+        }
+        return options
+    }
+
+    private func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ value: String, _ name: String
+    ) throws(ImageError) -> Choice {
+        guard let choice = Choice(rawValue: value) else {
+            let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ImageError(.invalidOption, "\(name) is one of \(choices), not \"\(value)\"")
+        }
+        return choice
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Synchronization
+import V2VConvert
+
+/// Shows how far a conversion is, on standard error.
+final class ProgressDisplay: Sendable {
+    enum Kind: String, ExpressibleByArgument, CaseIterable, Sendable {
+        case bar
+        case json
+        case none
+    }
+
+    private let kind: Kind
+    private let clock = ContinuousClock()
+    private let start: ContinuousClock.Instant
+    /// Characters of the line that is on the terminal.
+    private let shownLength = Mutex(0)
+
+    init(kind: Kind) {
+        self.kind = kind
+        start = clock.now
+    }
+
+    func show(_ progress: ConversionProgress) {
+        let seconds = start.duration(to: clock.now) / .seconds(1)
+        let rate = seconds > 0 ? Double(progress.bytesDone) / seconds : 0
+        switch kind {
+        case .none: break
+        case .json: JSONOutput.errorLine(Line(progress, rate: rate))
+        case .bar: showBar(progress, rate: rate)
+        }
+    }
+
+    /// Leaves the bar's line.
+    func end() {
+        shownLength.withLock { length in
+            if length > 0 { Terminal.write("\n") }
+            length = 0
+        }
+    }
+
+    private struct Line: Encodable {
+        var bytesDone: UInt64
+        var bytesTotal: UInt64
+        var bytesPerSecond: UInt64
+        var phase: String
+
+        init(_ progress: ConversionProgress, rate: Double) {
+            bytesDone = progress.bytesDone
+            bytesTotal = progress.bytesTotal
+            bytesPerSecond = UInt64(rate)
+            phase = progress.phase.rawValue
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case bytesDone = "bytes-done"
+            case bytesTotal = "bytes-total"
+            case bytesPerSecond = "bytes-per-second"
+            case phase
+        }
+    }
+
+    private func showBar(_ progress: ConversionProgress, rate: Double) {
+        let width = 24
+        let filled = Int(progress.fraction * Double(width))
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+        let gib = Double(1 << 30)
+        var text = "[\(bar)] \((progress.fraction * 100).fixed(1))%"
+        text += "  \((Double(progress.bytesDone) / gib).fixed(2)) of \((Double(progress.bytesTotal) / gib).fixed(2)) GiB"
+        text += "  \((rate / 1e6).fixed(0)) MB/s"
+        switch progress.phase {
+        case .mapping: text += "  reading tables"
+        case .finishing: text += "  finishing"
+        case .copying where rate > 0:
+            text += "  \(Self.duration(Double(progress.bytesTotal - progress.bytesDone) / rate)) left"
+        case .copying: break
+        }
+        shownLength.withLock { length in
+            Terminal.write("\r" + text + String(repeating: " ", count: max(0, length - text.count)))
+            length = text.count
+        }
+    }
+
+    private static func duration(_ seconds: Double) -> String {
+        let total = Int(seconds.rounded(.up))
+        let parts = [total / 3600, total / 60 % 60, total % 60]
+        let shown = parts[0] > 0 ? parts : Array(parts[1...])
+        return shown.enumerated().map { $0 == 0 || $1 > 9 ? "\($1)" : "0\($1)" }.joined(separator: ":")
+    }
+}

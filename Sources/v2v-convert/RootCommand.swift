@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// The command line as a whole.
+struct RootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "v2v-convert",
+        abstract: "Convert virtual machine disks: VMDK, qcow2 and raw to qcow2 and raw.",
+        version: Version.current,
+        subcommands: [ConvertCommand.self, InfoCommand.self],
+        defaultSubcommand: ConvertCommand.self)
+}
