@@ -12,6 +12,8 @@ let rules: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+let testRules: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -19,6 +21,13 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 /// A target of the library or the command. Dependencies point down only; see CONTRIBUTING.md.
 func layer(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: rules)
+}
+
+/// The tests of the target `name`. They handle memory the way libraries do, so strict memory safety adds nothing.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+        swiftSettings: testRules)
 }
 
 let package = Package(
@@ -55,5 +64,20 @@ let package = Package(
             name: "v2v-convert",
             dependencies: ["V2VConvert", "CLinux", argumentParser, logging, system],
             swiftSettings: rules),
+
+        // Runs a command as if the kernel refused io_uring, as containers do.
+        .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
+        .target(
+            name: "TestSupport", dependencies: ["ByteLayout", "CZlib"], path: "Tests/TestSupport",
+            swiftSettings: testRules),
+        tests("ByteLayout"),
+        tests("Compression", ["DiskImage", "CZlib"]),
+        tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
+        tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
+        tests("RingIO"),
+        tests("V2VConvert", [logging, system]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["TestSupport", "v2v-convert", "deny-io-uring", system],
+            swiftSettings: testRules),
     ]
 )

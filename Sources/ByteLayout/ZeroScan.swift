@@ -16,6 +16,8 @@ package enum ZeroScan {
         let wordCount = (bytes.count - head) / 8
         let tail = head + wordCount * 8
         guard unsafe isZeroBytewise(bytes, tail..<bytes.count) else { return false }
+        // Without a whole word there may be no aligned address either.
+        guard wordCount > 0 else { return true }
         let words = unsafe UnsafeBufferPointer(
             start: (base + head).assumingMemoryBound(to: UInt64.self), count: wordCount)
         return unsafe isZero(words: words.span)

@@ -44,7 +44,7 @@ package struct WriterLayout: Sendable {
 
 /// A codec with its level; a unit that does not become shorter is stored plain.
 package enum UnitEncoding: Sendable, Equatable {
-    /// Raw deflate (RFC 1951), levels 1 (fastest) to 12 (smallest).
+    /// Raw deflate (RFC 1951), levels 0 (fastest) to 12 (smallest).
     case deflate(level: Int)
     /// One Zstandard frame, levels 1 to 19.
     case zstd(level: Int)

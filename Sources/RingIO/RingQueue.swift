@@ -16,18 +16,23 @@ import Glibc
 
     /// - Throws: ``SystemCallError`` if the system does not allow io_uring, as containers usually don't.
     package init(wake: WakeEvent) throws(SystemCallError) {
-        unsafe ring = .allocate(capacity: 1)
-        unsafe ring.initialize(to: io_uring())
+        unsafe ring = try Self.makeRing()
         self.wake = wake
+        armWake()
+    }
+
+    private static func makeRing() throws(SystemCallError) -> UnsafeMutablePointer<io_uring> {
+        let ring = UnsafeMutablePointer<io_uring>.allocate(capacity: 1)
+        unsafe ring.initialize(to: io_uring())
         // The fast flags need Linux 6.0; older kernels answer EINVAL.
         var status = unsafe io_uring_queue_init(
-            Self.entries, ring, UInt32(IORING_SETUP_COOP_TASKRUN) | UInt32(IORING_SETUP_SINGLE_ISSUER))
-        if status == -EINVAL { status = unsafe io_uring_queue_init(Self.entries, ring, 0) }
+            entries, ring, UInt32(IORING_SETUP_COOP_TASKRUN) | UInt32(IORING_SETUP_SINGLE_ISSUER))
+        if status == -EINVAL { status = unsafe io_uring_queue_init(entries, ring, 0) }
         guard status == 0 else {
             unsafe ring.deallocate()
             throw SystemCallError(attempt: "set up io_uring", errno: -status)
         }
-        armWake()
+        return unsafe ring
     }
 
     deinit {

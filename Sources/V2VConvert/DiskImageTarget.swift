@@ -8,7 +8,7 @@ public struct DiskImageTarget: Sendable {
     public var format: TargetFormat?
     /// Compress clusters (qcow2).
     public var compresses = false
-    /// The codec's level; nil for the default. zlib: 1 (fastest) to 12; zstd: 1 to 19.
+    /// The codec's level; nil for the default. zlib: 0 (fastest) to 12; zstd: 1 to 19.
     public var compressionLevel: Int?
     /// What happens to a file that exists.
     public var existing = ExistingOutput.refuse

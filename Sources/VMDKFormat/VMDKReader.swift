@@ -111,7 +111,11 @@ extension VMDKReader {
             throw ImageError(.inputFormat, "this is no VMDK: neither a sparse header nor a descriptor", path: file.path)
         }
         let descriptor = try parse(bytes, of: file, at: nil)
-        guard !descriptor.extents.isEmpty else { throw file.damaged("the VMDK descriptor lists no extents") }
+        // QEMU writes no extent line for a disk of no bytes, but its geometry says so too.
+        let isEmptyDisk = descriptor.database.contains { $0.key == "ddb.geometry.cylinders" && $0.value == "0" }
+        guard !descriptor.extents.isEmpty || isEmptyDisk else {
+            throw file.damaged("the VMDK descriptor lists no extents")
+        }
         return descriptor
     }
 

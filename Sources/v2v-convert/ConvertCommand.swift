@@ -52,7 +52,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "Compression level: zlib 1 (fastest) to 12, default 3; zstd 1 to 19, default 3.")
+        help: "Compression level: zlib 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
     var compressionLevel: Int?
 
     @Flag(name: [.customShort("p"), .customLong("show-progress")], help: "Show progress even if standard error is no terminal.")

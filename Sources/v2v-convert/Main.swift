@@ -1,13 +1,20 @@
 import ArgumentParser
+import Dispatch
 import Glibc
 import V2VConvert
 
 /// Parses, runs, reports, exits.
 @main
 struct Main {
-    static func main() async {
+    /// Not `async`: an asynchronous main turns the first thread into one that has every signal unblocked, and an
+    /// interrupt would kill the process there.
+    static func main() {
         SignalGuard.install()
-        exit(await run(Array(CommandLine.arguments.dropFirst())))
+        let ended = DispatchSemaphore(value: 0)
+        Task.detached {
+            exit(await run(Array(CommandLine.arguments.dropFirst())))
+        }
+        ended.wait()
     }
 
     private static func run(_ arguments: [String]) async -> Int32 {

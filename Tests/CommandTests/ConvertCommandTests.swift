@@ -1,0 +1,195 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The command as scripts and people use it.
+@Suite struct ConvertCommandTests {
+    let directory: TemporaryDirectory
+    let raw: String
+    let vmdk: String
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        raw = try directory.write(DiskContent.mixed.bytes(), to: "disk.raw")
+        vmdk = directory.file("disk.vmdk")
+        try QEMU.convert(raw, to: vmdk, format: "vmdk")
+    }
+
+    private func run(_ arguments: [String]) throws -> Tool.Result { try Tool.run(Tool.converter, arguments) }
+
+    @Test func takesQemuImgsOptions() throws {
+        let out = directory.file("out.qcow2")
+        let result = try run([
+            "-f", "vmdk", "-O", "qcow2", "-c", "-o", "compression_type=zstd,cluster_size=32k", "-p", "-m", "16", "-W", "-S",
+            "4k", "-t", "none", "-T", "none", "-U", vmdk, out,
+        ])
+        #expect(result.status == 0, "\(result.error)")
+        try QEMU.requireIdentical(raw, out, format: "qcow2")
+        #expect(try Tool.check("qemu-img", ["info", out]).contains("compression type: zstd"))
+        #expect(result.error.contains("100.0%") && result.error.contains("left out"))
+    }
+
+    @Test func isSilentOnRequestAndShowsNoBarWithoutTerminal() throws {
+        #expect(try run(["-q", vmdk, directory.file("a.qcow2")]).error.isEmpty)
+        let lines = try run([vmdk, directory.file("b.qcow2")]).error.split(separator: "\n")
+        #expect(lines.count == 1 && lines[0].contains("MB/s"))
+    }
+
+    @Test func reportsAsJSON() throws {
+        let result = try run(["--json", "-q", "--progress", "json", vmdk, directory.file("out.raw")])
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        #expect(report["virtual-size"] as? Int == 9436672)
+        #expect(report["source-format"] as? String == "vmdk")
+        #expect((report["zero-bytes"] as? Int ?? 0) > 1 << 20)
+        let failure = try run(["--json", directory.file("none"), directory.file("out2.raw")])
+        let error = try JSONSerialization.jsonObject(with: Data(failure.output.utf8)) as? [String: [String: Any]]
+        #expect(error?["error"]?["code"] as? String == "input-unreadable")
+        #expect(error?["error"]?["exit-status"] as? Int == 10 && failure.status == 10)
+    }
+
+    @Test func printsProgressAsJSONLines() throws {
+        let result = try run(["--progress", "json", vmdk, directory.file("out.raw")])
+        let lines = result.error.split(separator: "\n").dropLast()
+        #expect(!lines.isEmpty)
+        for line in lines {
+            let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            #expect(object["bytes-total"] != nil && object["phase"] != nil && object["bytes-per-second"] != nil)
+        }
+    }
+
+    @Test func neverReplacesAnOutputUnasked() throws {
+        let out = try directory.write([1, 2, 3], to: "out.qcow2")
+        #expect(try run([vmdk, out]).status == 20)
+        #expect(try contents(of: out) == [1, 2, 3])
+        #expect(try run(["--force", vmdk, out]).status == 0)
+        try QEMU.requireIdentical(raw, out, format: "qcow2")
+    }
+
+    @Test func refusesTheInputAsOutputThroughAnyLink() throws {
+        let before = try contents(of: vmdk)
+        try FileManager.default.createSymbolicLink(atPath: directory.file("soft.raw"), withDestinationPath: vmdk)
+        try FileManager.default.linkItem(atPath: vmdk, toPath: directory.file("hard.raw"))
+        for name in ["soft.raw", "hard.raw", "disk.vmdk"] {
+            #expect(try run(["--force", "-O", "raw", vmdk, directory.file(name)]).status == 20)
+            #expect(try run(["-n", "-O", "raw", vmdk, directory.file(name)]).status == 20)
+        }
+        #expect(try contents(of: vmdk) == before)
+    }
+
+    @Test func replacesWhatALinkLeadsTo() throws {
+        let target = try directory.write([1], to: "target.qcow2")
+        try FileManager.default.createSymbolicLink(atPath: directory.file("link.qcow2"), withDestinationPath: target)
+        #expect(try run(["--force", vmdk, directory.file("link.qcow2")]).status == 0)
+        try QEMU.requireIdentical(raw, target, format: "qcow2")
+        let attributes = try FileManager.default.attributesOfItem(atPath: directory.file("link.qcow2"))
+        #expect(attributes[.type] as? FileAttributeType == .typeSymbolicLink)
+    }
+
+    @Test func writesInPlaceAndLeavesWhatIsBehindTheDisk() throws {
+        let size = 9436672
+        let out = try directory.write([UInt8](repeating: 0xAB, count: size + 5000), to: "out.raw")
+        #expect(try run(["-n", vmdk, out]).status == 0)
+        let written = try contents(of: out)
+        #expect(Array(written[..<size]) == DiskContent.mixed.bytes())
+        #expect(written[size...].allSatisfy { $0 == 0xAB } && written.count == size + 5000)
+        let small = try directory.write([UInt8](repeating: 0, count: 4096), to: "small.raw")
+        #expect(try run(["-n", vmdk, small]).status == 21)
+        #expect(try run(["-n", vmdk, directory.file("absent.raw")]).status == 21)
+    }
+
+    @Test(arguments: [
+        ["-O", "vhdx"], ["-f", "hologram"], ["-o", "cluster_size=3000"], ["-o", "nonsense=1"], ["-o", "cluster_size"],
+        ["-o", "compat=0.10,compression_type=zstd"], ["-o", "refcount_bits=3"], ["-o", "compat=0.10,refcount_bits=8"],
+        ["-c", "--compression-level", "13"], ["-c", "-O", "raw"], ["-m", "0"], ["-m", "65"], ["-S", "700"], ["--io", "x"],
+        ["-n", "-O", "qcow2"], ["--nonsense"], ["-o", "cluster_size=512,refcount_bits=1", "-c"], ["-O", "raw", "-o", "preallocation=x"],
+    ])
+    func explainsWrongUsage(options: [String]) throws {
+        let result = try run(options + [vmdk, directory.file("out.qcow2")])
+        #expect(result.status == 2)
+        #expect(!result.error.isEmpty)
+        #expect(directory.names == ["disk.raw", "disk.vmdk"])
+    }
+
+    @Test func wantsAFormatWhereTheNameTellsNone() throws {
+        #expect(try run([vmdk, directory.file("out")]).status == 2)
+        #expect(try run([vmdk, directory.file("out.vhdx")]).status == 2)
+        #expect(try run([vmdk]).status == 2)
+    }
+
+    @Test func refusesAnImageThatAnotherProcessWrites() throws {
+        let image = directory.file("busy.qcow2")
+        try QEMU.convert(raw, to: image, format: "qcow2")
+        let holder = try Tool.start("qemu-io", ["-f", "qcow2", "-c", "sleep 20000", image])
+        defer {
+            holder.signal(SIGKILL)
+            _ = try? holder.wait()
+        }
+        let out = directory.file("out.raw")
+        // qemu-io takes its locks a moment after it starts.
+        var status: Int32 = 0
+        for _ in 0..<100 where status != 14 {
+            status = try run(["--force", image, out]).status
+            usleep(20_000)
+        }
+        #expect(status == 14)
+        #expect(try run(["info", image]).status == 14)
+        #expect(try run(["-U", "--force", image, out]).status == 0)
+        try QEMU.requireIdentical(raw, out, format: "raw")
+    }
+
+    @Test func locksItsOutput() throws {
+        let partial = try directory.write([], to: "out.qcow2.partial")
+        let holder = try Tool.start("qemu-io", ["-f", "raw", "-c", "sleep 20000", partial])
+        defer {
+            holder.signal(SIGKILL)
+            _ = try? holder.wait()
+        }
+        // qemu-io takes its locks a moment after it starts.
+        for _ in 0..<100 where try Tool.run("qemu-img", ["info", "-f", "raw", partial]).status == 0 { usleep(20_000) }
+        let result = try run([vmdk, directory.file("out.qcow2")])
+        #expect(result.status == 23, "\(result.error)")
+        #expect(directory.names == ["disk.raw", "disk.vmdk", "out.qcow2.partial"])
+    }
+
+    @Test func takesOverWhatAKilledConversionLeft() throws {
+        try directory.write([UInt8](repeating: 7, count: 20 << 20), to: "out.qcow2.partial")
+        #expect(try run([vmdk, directory.file("out.qcow2")]).status == 0)
+        try QEMU.requireIdentical(raw, directory.file("out.qcow2"), format: "qcow2")
+        try QEMU.requireClean(directory.file("out.qcow2"))
+        #expect(!directory.names.contains("out.qcow2.partial"))
+    }
+
+    @Test func worksWhereIOUringIsRefused() throws {
+        let out = directory.file("out.qcow2")
+        let automatic = try Tool.run(Tool.denyIOUring, [Tool.converter, "-v", vmdk, out])
+        #expect(automatic.status == 0 && automatic.error.contains("io_uring is refused"))
+        try QEMU.requireIdentical(raw, out, format: "qcow2")
+        let forced = try Tool.run(Tool.denyIOUring, [Tool.converter, "--io", "uring", "--force", vmdk, out])
+        #expect(forced.status == 30 && forced.error.contains("--io sync"))
+        try QEMU.requireIdentical(raw, out, format: "qcow2")
+    }
+
+    @Test(.enabled(if: Capabilities.isRoot, "needs root to become someone else"))
+    func worksForAnOrdinaryUserWithLittleLockableMemory() throws {
+        try Tool.check("chmod", ["-R", "a+rwX", directory.path])
+        let out = directory.file("out.qcow2")
+        // The products may lie where others can't go.
+        let command = directory.file("v2v-convert")
+        try Tool.check("cp", [Tool.converter, command])
+        let libraries = try Tool.check("sh", ["-c", "ldd \(command) | sed -n 's/.*=> \\(.*\\) (.*/\\1/p'"])
+        let readable = libraries.split(separator: "\n").allSatisfy { !$0.hasPrefix("/root") }
+        try #require(readable, "the Swift runtime lies in root's home")
+        try Tool.check(
+            "prlimit",
+            ["--memlock=65536:65536", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", command, vmdk, out])
+        try QEMU.requireIdentical(raw, out, format: "qcow2")
+    }
+
+    @Test func saysWhatItIs() throws {
+        #expect(try run(["--version"]).output.split(separator: ".").count == 3)
+        let help = try run(["--help"])
+        #expect(help.status == 0 && help.output.contains("EXAMPLES") && help.output.contains("--compression-level"))
+        #expect(try run(["--generate-completion-script", "bash"]).output.contains("v2v-convert"))
+        #expect(try run([]).status == 2)
+    }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `info` says what `qemu-img info` says, under the same names.
+@Suite struct InfoCommandTests {
+    @Test(arguments: [
+        ("qcow2", ""), ("qcow2", "compat=0.10"), ("qcow2", "cluster_size=4k,refcount_bits=8"),
+        ("qcow2", "compression_type=zstd"), ("vmdk", ""), ("vmdk", "subformat=streamOptimized"),
+        ("vmdk", "subformat=monolithicFlat"), ("raw", ""),
+    ])
+    func agreesWithQemuImg(format: String, options: String) throws {
+        let directory = try TemporaryDirectory()
+        let raw = try directory.write(DiskContent.mixed.bytes(), to: "disk.raw")
+        let image = directory.file("image." + format)
+        try QEMU.convert(raw, to: image, format: format, options: options)
+        let theirs = try object(try Tool.check("qemu-img", ["info", "--output=json", image]))
+        let ours = try object(try Tool.check(Tool.converter, ["info", "--output", "json", image]))
+        for (key, value) in theirs where key != "format-specific" {
+            #expect("\(try #require(ours[key]))" == "\(value)", "\(key)")
+        }
+        let theirDetails = data(theirs)
+        let ourDetails = data(ours)
+        for (key, value) in theirDetails where key != "extents" && !(key == "compression-type" && format == "raw") {
+            #expect(ourDetails[key].map { "\($0)" } == "\(value)", "\(key)")
+        }
+        let human = try Tool.check(Tool.converter, ["info", image])
+        #expect(human.contains("file format: \(format)") && human.contains("(9436672 bytes)"))
+    }
+
+    @Test func describesAnImageThatNeedsABackingFile() throws {
+        let directory = try TemporaryDirectory()
+        let base = try directory.write([UInt8](repeating: 1, count: 65536), to: "base.raw")
+        let overlay = directory.file("overlay.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", overlay])
+        let ours = try object(try Tool.check(Tool.converter, ["info", "--output", "json", overlay]))
+        #expect(ours["backing-filename"] as? String == base)
+        #expect(ours["backing-filename-format"] as? String == "raw")
+        // Converting it without the backing file would be silently wrong.
+        let result = try Tool.run(Tool.converter, [overlay, directory.file("out.raw")])
+        #expect(result.status == 13 && result.error.contains("base.raw"))
+    }
+
+    private func object(_ json: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
+    }
+
+    private func data(_ object: [String: Any]) -> [String: Any] {
+        ((object["format-specific"] as? [String: Any])?["data"] as? [String: Any]) ?? [:]
+    }
+}

@@ -1,0 +1,33 @@
+/// The independent judge: qemu-img.
+public enum QEMU {
+    /// Makes an image of `raw`.
+    public static func convert(
+        _ raw: String, to path: String, format: String, options: String = "", compress: Bool = false
+    ) throws {
+        if fileSize(raw) == 0 {
+            // qemu-img can create empty VMDKs, but not convert to them.
+            try Tool.check("qemu-img", ["create", "-f", format] + (options.isEmpty ? [] : ["-o", options]) + [path, "0"])
+            return
+        }
+        var arguments = ["convert", "-f", "raw", "-O", format]
+        if !options.isEmpty { arguments += ["-o", options] }
+        if compress { arguments.append("-c") }
+        try Tool.check("qemu-img", arguments + [raw, path])
+    }
+
+    /// Throws unless the two images have the same content and size.
+    public static func requireIdentical(_ raw: String, _ path: String, format: String) throws {
+        // The strict mode would also compare which ranges are allocated; without it a difference in size is only told.
+        let verdict = try Tool.check("qemu-img", ["compare", "-f", "raw", "-F", format, raw, path])
+        if verdict.contains("size mismatch") { throw Difference(description: "\(path): \(verdict)") }
+    }
+
+    public struct Difference: Error, CustomStringConvertible {
+        public var description: String
+    }
+
+    /// Throws unless `qemu-img check` finds neither errors nor leaks.
+    public static func requireClean(_ path: String) throws {
+        try Tool.check("qemu-img", ["check", "-f", "qcow2", path])
+    }
+}

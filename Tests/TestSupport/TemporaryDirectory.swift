@@ -1,0 +1,48 @@
+import Foundation
+
+/// A directory that is deleted with its owner.
+public final class TemporaryDirectory: Sendable {
+    public let path: String
+
+    public init(in parent: String = NSTemporaryDirectory()) throws {
+        path = parent + "/v2v-test-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// The path of `name` in the directory.
+    public func file(_ name: String) -> String { path + "/" + name }
+
+    /// Writes `bytes` to `name`.
+    @discardableResult
+    public func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try Data(bytes).write(to: URL(filePath: file(name)))
+        return file(name)
+    }
+
+    /// What is in the directory, sorted.
+    public var names: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
+    }
+}
+
+/// The bytes of a file.
+public func contents(of path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(filePath: path)))
+}
+
+/// Bytes of the file at `path`, nil if there is none.
+public func fileSize(_ path: String) -> Int? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_size : nil
+}
+
+extension Tool {
+    /// Writes `bytes` to the file at `path`.
+    public static func write(_ bytes: [UInt8], to path: String) throws {
+        try Data(bytes).write(to: URL(filePath: path))
+    }
+}

@@ -1,0 +1,80 @@
+import TestSupport
+import Testing
+import V2VConvert
+
+/// Conversions judged by qemu-img: identical content, no errors, no leaks.
+@Suite struct DifferentialTests {
+    @Test(arguments: SourceVariant.all)
+    func mainMatrix(source: SourceVariant) async throws {
+        // Every content for one of each kind of source; for the other cluster sizes what has gaps and odd ends.
+        let isUsual = SourceVariant.few.contains { $0.name == source.name }
+        for content in isUsual ? DiskContent.all : [.mixed, DiskContent.all[5]] {
+            try await convert(source, content, to: TargetVariant.main, in: try TemporaryDirectory())
+        }
+    }
+
+    @Test(arguments: TargetVariant.special)
+    func everyOption(target: TargetVariant) async throws {
+        for content in DiskContent.all {
+            try await convert(.raw, content, to: [target], in: try TemporaryDirectory())
+        }
+    }
+
+    @Test(arguments: SourceVariant.few)
+    func onTmpfs(source: SourceVariant) async throws {
+        let directory = try TemporaryDirectory(in: "/dev/shm")
+        try await convert(source, .mixed, to: TargetVariant.main, in: directory)
+    }
+
+    @Test(.enabled(if: Capabilities.canMount, "needs root and loop devices"))
+    func onXFS() async throws {
+        let mount = try LoopMount(filesystem: "xfs", size: 400 << 20)
+        for source in SourceVariant.few {
+            let directory = try TemporaryDirectory(in: mount.path)
+            for content in [DiskContent.mixed, DiskContent.all[6]] {
+                try await convert(source, content, to: TargetVariant.main, in: directory)
+            }
+        }
+    }
+
+    /// qemu-img can't write a smaller or larger grain, and VMware's version 1 and trailing bytes are common.
+    @Test(arguments: [8, 16, 64, 128, 1024])
+    func streamsWithOtherGrains(grain: Int) async throws {
+        let directory = try TemporaryDirectory()
+        let bytes = DiskContent.mixed.bytes()
+        let raw = try directory.write(bytes, to: "raw")
+        var builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
+        builder.grainSectors = grain
+        builder.version = grain == 8 ? 1 : 3
+        builder.trailer = grain == 16 ? [UInt8](repeating: 0, count: 70000) : []
+        let path = try directory.write(builder.image(of: bytes), to: "in.vmdk")
+        try await convert(path, raw, to: TargetVariant.main, in: directory)
+    }
+
+    private func convert(
+        _ source: SourceVariant, _ content: DiskContent, to targets: [TargetVariant], in directory: TemporaryDirectory
+    ) async throws {
+        let raw = try directory.write(content.bytes(), to: "raw")
+        let path = directory.file("in." + source.format)
+        try source.make(raw, path)
+        try await convert(path, raw, to: targets, in: directory)
+    }
+
+    private func convert(
+        _ path: String, _ raw: String, to targets: [TargetVariant], in directory: TemporaryDirectory
+    ) async throws {
+        for target in targets {
+            let output = directory.file("out")
+            var converter = Converter(source: DiskImageSource(path: path), target: target.target(path: output))
+            converter.target.existing = .replace
+            do {
+                try await converter.convert()
+                try QEMU.requireIdentical(raw, output, format: target.format.name.rawValue)
+                if target.format.name == .qcow2 { try QEMU.requireClean(output) }
+            } catch {
+                Issue.record("\(path) of \(try contents(of: raw).count) bytes → \(target.name): \(error)")
+            }
+            #expect(!directory.names.contains("out.partial"))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Testing
+import V2VConvert
+
+/// A form of output.
+struct TargetVariant: Sendable, CustomTestStringConvertible {
+    var name: String
+    var format: TargetFormat
+    var compresses = false
+    var level: Int?
+    var minimumZeroRun: Int?
+
+    var testDescription: String { name }
+
+    func target(path: String) -> DiskImageTarget {
+        var target = DiskImageTarget(path: path, format: format)
+        target.compresses = compresses
+        target.compressionLevel = level
+        target.minimumZeroRun = minimumZeroRun
+        return target
+    }
+
+    private static func qcow2(
+        _ name: String, compresses: Bool = false, level: Int? = nil, _ change: (inout QCOW2Options) -> Void = { _ in }
+    ) -> Self {
+        var options = QCOW2Options()
+        change(&options)
+        return TargetVariant(name: name, format: .qcow2(options), compresses: compresses, level: level)
+    }
+
+    /// The matrix of the main job.
+    static let main: [TargetVariant] = [
+        qcow2("qcow2"),
+        qcow2("qcow2 -c zlib", compresses: true),
+        qcow2("qcow2 -c zstd", compresses: true) { $0.compression = .zstd },
+        qcow2("qcow2 compat=0.10") { $0.isVersion2 = true },
+        TargetVariant(name: "raw", format: .raw(.init())),
+    ]
+
+    /// Every other option.
+    static let special: [TargetVariant] =
+        [9, 10, 12, 14, 17, 21].flatMap { bits in
+            [
+                qcow2("qcow2 cluster \(1 << bits)") { $0.clusterSize = 1 << bits },
+                qcow2("qcow2 -c zlib cluster \(1 << bits)", compresses: true) { $0.clusterSize = 1 << bits },
+                qcow2("qcow2 -c zstd cluster \(1 << bits)", compresses: true) {
+                    $0.clusterSize = 1 << bits
+                    $0.compression = .zstd
+                },
+            ]
+        }
+        + [1, 2, 4, 8, 32, 64].map { bits in qcow2("qcow2 refcount \(bits)") { $0.refcountBits = bits } }
+        + [2, 4, 8, 64].map { bits in qcow2("qcow2 -c refcount \(bits)", compresses: true) { $0.refcountBits = bits } }
+        + [2, 8].map { bits in
+            qcow2("qcow2 -c refcount \(bits) cluster 512", compresses: true) {
+                $0.refcountBits = bits
+                $0.clusterSize = 512
+            }
+        }
+        + [0, 6, 12].map { (level: Int) in qcow2("qcow2 -c zlib level \(level)", compresses: true, level: level) }
+        + [
+            qcow2("qcow2 -c compat=0.10", compresses: true) { $0.isVersion2 = true },
+            rawVariant("raw falloc", .falloc), rawVariant("raw full", .full),
+            TargetVariant(name: "raw -S 0", format: .raw(.init()), minimumZeroRun: 0),
+            TargetVariant(name: "raw -S 512", format: .raw(.init()), minimumZeroRun: 512),
+            TargetVariant(name: "raw -S 64k", format: .raw(.init()), minimumZeroRun: 65536),
+            TargetVariant(name: "qcow2 -S 0", format: .qcow2(.init()), minimumZeroRun: 0),
+            TargetVariant(name: "qcow2 -S 1M", format: .qcow2(.init()), minimumZeroRun: 1 << 20),
+        ]
+
+    private static func rawVariant(_ name: String, _ preallocation: RawOptions.Preallocation) -> Self {
+        var options = RawOptions()
+        options.preallocation = preallocation
+        return TargetVariant(name: name, format: .raw(options))
+    }
+}
