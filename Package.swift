@@ -77,7 +77,7 @@ let package = Package(
         tests("RingIO"),
         tests("V2VConvert", [logging, system]),
         .testTarget(
-            name: "CommandTests", dependencies: ["TestSupport", "v2v-convert", "deny-io-uring", system],
+            name: "CommandTests", dependencies: ["ByteLayout", "TestSupport", "v2v-convert", "deny-io-uring", system],
             swiftSettings: testRules),
     ]
 )

@@ -6,6 +6,11 @@ package enum ZeroScan {
     static let stride = 64
 
     /// True if every byte of `bytes` is zero; true for no bytes.
+    package static func isZero(_ bytes: [UInt8]) -> Bool {
+        unsafe bytes.withUnsafeBytes { unsafe isZero($0) }
+    }
+
+    /// True if every byte of `bytes` is zero; true for no bytes.
     package static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let base = bytes.baseAddress else { return true }
         // Safe: every access below stays inside `bytes`; the words are read from aligned addresses because callers pass

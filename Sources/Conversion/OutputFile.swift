@@ -264,7 +264,8 @@ package final class OutputFile: OutputSink, Sendable {
         isFinished.store(true, ordering: .relaxed)
         UnfinishedOutputs.forget(temporaryPath)
         let directory = FilePath(path).removingLastComponent()
-        if let parent = try? FileDescriptor.open(directory.isEmpty ? "." : directory, .readOnly, options: .closeOnExec) {
+        if let parent = try? FileDescriptor.open(directory.isEmpty ? "." : directory, .readOnly, options: .closeOnExec)
+        {
             // Some filesystems can't synchronize directories; the file's content is safe in any case.
             _ = fsync(parent.rawValue)
             try? parent.close()

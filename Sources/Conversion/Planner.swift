@@ -32,7 +32,8 @@ package final class Planner: Sendable {
                     if first.content == .zero {
                         // Skip whole chunks of the hole; the chunk in which it ends starts with the rest of it.
                         let end = state.position + first.length
-                        let skippable = end == virtualSize ? end : end.alignedDown(to: UInt64(ConversionSettings.chunkSize))
+                        let skippable =
+                            end == virtualSize ? end : end.alignedDown(to: UInt64(ConversionSettings.chunkSize))
                         if skippable > state.position {
                             state.position = skippable
                             continue

@@ -12,7 +12,7 @@ package struct WorkerThread {
     private let thread: pthread_t
 
     /// Starts a thread that runs `body`.
-    package init(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
+    init(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
         let box = unsafe Unmanaged.passRetained(Body(body))
         var thread = pthread_t()
         // Safe: the new thread takes over the reference that is passed to it, unless it can't be created.
@@ -31,8 +31,13 @@ package struct WorkerThread {
         self.thread = thread
     }
 
+    /// Runs `body` on a thread that nobody waits for.
+    package static func detach(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
+        pthread_detach(try WorkerThread(body).thread)
+    }
+
     /// Waits until the thread has ended.
-    package func join() {
+    func join() {
         _ = pthread_join(thread, nil)
     }
 }

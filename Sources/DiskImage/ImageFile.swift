@@ -88,7 +88,8 @@ package final class ImageFile: Sendable {
             filled = 0
             while filled < count {
                 // Safe: the destination is the rest of the buffer.
-                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+                let rest = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
                 do {
                     let got = unsafe try descriptor.read(
                         fromAbsoluteOffset: Int64(offset) + Int64(filled), into: rest)

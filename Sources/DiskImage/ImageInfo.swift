@@ -60,8 +60,10 @@ public struct ImageInfo: Sendable, Encodable {
         if let backingFormat { members.append(("backing-filename-format", .string(backingFormat.rawValue))) }
         if !formatSpecific.isEmpty {
             members.append(
-                ("format-specific",
-                 .object([("type", .string(format.rawValue)), ("data", .object(formatSpecific))])))
+                (
+                    "format-specific",
+                    .object([("type", .string(format.rawValue)), ("data", .object(formatSpecific))])
+                ))
         }
         members.append(("dirty-flag", .boolean(dirty ?? false)))
         if !warnings.isEmpty { members.append(("warnings", .list(warnings.map { .string($0) }))) }

@@ -56,7 +56,8 @@ extension QCOW2Header {
             throw file.damaged("qcow2 clusters of 2^\(clusterBits) bytes: 2^9 to 2^21 are possible", at: 20)
         }
         guard incompatible.contains(.compressionType) == (compression != .zlib) else {
-            throw file.damaged("the qcow2 compression type and the incompatible feature bits contradict each other", at: 104)
+            throw file.damaged(
+                "the qcow2 compression type and the incompatible feature bits contradict each other", at: 104)
         }
         guard !incompatible.contains(.extendedL2) || clusterBits >= 14 else {
             throw file.damaged("extended L2 entries need clusters of at least 16 KiB", at: 20)
@@ -64,7 +65,9 @@ extension QCOW2Header {
         guard refcountOrder <= 6 else {
             throw file.damaged("qcow2 refcounts of 2^\(refcountOrder) bits: at most 64 bits are possible", at: 96)
         }
-        guard cryptMethod <= 2 else { throw file.unsupported("qcow2 encryption method \(cryptMethod) is not known", at: 32) }
+        guard cryptMethod <= 2 else {
+            throw file.unsupported("qcow2 encryption method \(cryptMethod) is not known", at: 32)
+        }
         guard size <= UInt64(Int64.max) else { throw file.damaged("a disk of \(size) bytes is impossible", at: 24) }
         guard UInt64(l1Size) * 8 <= QCOW2.maximumL1Length else {
             throw file.damaged("an L1 table of \(l1Size) entries is larger than QEMU's limit of 32 MiB", at: 36)
@@ -75,7 +78,8 @@ extension QCOW2Header {
         try validateTable(l1TableOffset, length: UInt64(l1Size) * 8, what: "L1 table", file: file, field: 40)
         let refcountLength = UInt64(refcountTableClusters) * clusterSize
         guard refcountLength <= QCOW2.maximumRefcountTableLength else {
-            throw file.damaged("a refcount table of \(refcountTableClusters) clusters is larger than QEMU's limit", at: 56)
+            throw file.damaged(
+                "a refcount table of \(refcountTableClusters) clusters is larger than QEMU's limit", at: 56)
         }
         try validateTable(refcountTableOffset, length: refcountLength, what: "refcount table", file: file, field: 48)
         let nameSpace = min(clusterSize, file.size)

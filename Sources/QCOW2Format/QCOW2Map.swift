@@ -96,7 +96,9 @@ final class QCOW2Map: DiskMap {
             throw damaged(
                 index, "points past the end of the file (\(length) bytes at byte \(start), file of \(file.size))")
         }
-        guard !metadata.intersect(start..<start + length) else { throw damaged(index, "points at the qcow2's own tables") }
+        guard !metadata.intersect(start..<start + length) else {
+            throw damaged(index, "points at the qcow2's own tables")
+        }
         return Extent(length: length, content: .data(file: 0, offset: HostOffset(start)))
     }
 

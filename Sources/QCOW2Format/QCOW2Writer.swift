@@ -90,7 +90,9 @@ package final class QCOW2Writer: ImageWriter {
                 let start = placement.compressed.bytes + UInt64(offset)
                 entry = .compressed(at: start, length: Int(length), clusterBits: clusterBits)
                 let touched = entry.compressedRange(clusterBits: clusterBits)
-                for hostCluster in touched.lowerBound >> UInt64(clusterBits)...(touched.upperBound - 1) >> UInt64(clusterBits) {
+                for hostCluster in touched.lowerBound >> UInt64(clusterBits)...(touched.upperBound - 1)
+                    >> UInt64(clusterBits)
+                {
                     refcounts.add(1, toCluster: hostCluster)
                 }
             }

@@ -44,7 +44,8 @@ extension Converter {
         let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         var settings = ConversionSettings(workers: workers ?? ConversionSettings.defaultWorkers(processors: processors))
         guard (1...ConversionSettings.maximumWorkers).contains(settings.workers) else {
-            throw ImageError(.invalidOption, "-m takes 1 to \(ConversionSettings.maximumWorkers), not \(settings.workers)")
+            throw ImageError(
+                .invalidOption, "-m takes 1 to \(ConversionSettings.maximumWorkers), not \(settings.workers)")
         }
         settings.usesDirectIO = usesDirectIO
         settings.ioMode =

@@ -90,7 +90,7 @@ public struct Converter: Sendable {
     private func run(_ job: Job) async throws -> ConversionReport {
         try await withCheckedThrowingContinuation { continuation in
             do throws(ImageError) {
-                _ = try WorkerThread {
+                try WorkerThread.detach {
                     continuation.resume(with: Result { () throws(ImageError) in try convertBlocking(job) })
                 }
             } catch {

@@ -53,7 +53,10 @@ struct ForeignSignature {
     private static func remains(_ probe: ProbeData) -> String? {
         if probe.has(Array("# Disk DescriptorFile".utf8), at: 512) { return "a VMDK" }
         let isShort = probe.fileSize < 512
-        for (magic, name) in [(Array("QFI\u{FB}".unicodeScalars.map { UInt8($0.value) }), "a qcow2 image"), (Array("KDMV".utf8), "a VMDK")]
+        for (magic, name) in [
+            (Array("QFI\u{FB}".unicodeScalars.map { UInt8($0.value) }), "a qcow2 image"),
+            (Array("KDMV".utf8), "a VMDK"),
+        ]
         where isShort && probe.prefix.count < 4 && !probe.prefix.isEmpty && magic.starts(with: probe.prefix) {
             return name
         }

@@ -36,7 +36,8 @@ extension Descriptor {
     private mutating func assign(_ value: String, to key: String, line: Int) throws(DescriptorError) {
         func identifier() throws(DescriptorError) -> UInt32 {
             guard let number = UInt32(value, radix: 16) else {
-                throw DescriptorError(line: line, message: "\(key) is not a hexadecimal number of 32 bits: \"\(value)\"")
+                throw DescriptorError(
+                    line: line, message: "\(key) is not a hexadecimal number of 32 bits: \"\(value)\"")
             }
             return number
         }

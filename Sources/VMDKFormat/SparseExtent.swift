@@ -12,6 +12,7 @@ final class SparseExtent {
     /// Sectors of the grain tables, 0 for an absent one.
     private let directory: [UInt32]
     private let metadata: MetadataRanges
+    /// The table used last; no entries if all are zero.
     private var table: (index: Int, entries: [UInt32]) = (-1, [])
 
     /// - Parameters:
@@ -53,6 +54,7 @@ final class SparseExtent {
         try load(tableIndex)
         let within = offset % header.tableCoverage
         let limit = min(limit, header.tableCoverage - within)
+        if table.entries.isEmpty { return Extent(length: limit, content: .zero) }
         let entry = Int(within / header.grainLength)
         let skipped = within % header.grainLength
         let first = GrainTableEntry(rawValue: table.entries[entry])
@@ -134,6 +136,11 @@ final class SparseExtent {
         guard table.index != index else { return }
         let bytes = try file.read(
             at: UInt64(directory[index]) * VMDK.sectorSize, count: Int(header.tableLength), what: "grain table")
+        // QEMU and VMware write all tables of a disk, so most tables of a large disk say nothing.
+        guard !ZeroScan.isZero(bytes) else {
+            table = (index, [])
+            return
+        }
         let entries = (0..<Int(header.grainTableEntries)).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
         table = (index, entries)
     }

@@ -54,7 +54,8 @@ extension SparseHeader {
             throw file.damaged("the VMDK header has markers without compression", at: base + 8)
         }
         guard grainSize.isPowerOfTwo, grainSize <= VMDK.maximumGrain else {
-            throw file.damaged("the VMDK grain size of \(grainSize) sectors is not a power of two up to 2 Mi", at: base + 20)
+            throw file.damaged(
+                "the VMDK grain size of \(grainSize) sectors is not a power of two up to 2 Mi", at: base + 20)
         }
         guard !isCompressed || grainSize <= VMDK.maximumCompressedGrain else {
             throw file.unsupported("compressed grains of \(grainSize) sectors are larger than 2 MiB", at: base + 20)

@@ -119,7 +119,8 @@ extension VMDKReader {
         return descriptor
     }
 
-    private static func parse(_ bytes: [UInt8], of file: ImageFile, at offset: UInt64?) throws(ImageError) -> Descriptor {
+    private static func parse(_ bytes: [UInt8], of file: ImageFile, at offset: UInt64?) throws(ImageError) -> Descriptor
+    {
         do {
             return try Descriptor(parsing: bytes)
         } catch {
@@ -176,6 +177,9 @@ extension VMDKReader {
         of file: ImageFile, header: SparseHeader, line: ExtentLine?
     ) throws(ImageError) -> UInt64 {
         guard let sectors = line?.sectors else { return header.capacity * VMDK.sectorSize }
+        guard header.capacity > 0 || sectors == 0 else {
+            throw file.damaged("the header says that the disk has no sectors, the descriptor \(sectors)", at: 12)
+        }
         guard
             sectors <= UInt64.max >> 10,
             sectors >= header.capacity || sectors.alignedUp(to: header.grainSize) == header.capacity

@@ -55,7 +55,9 @@ struct ConvertCommand: AsyncParsableCommand {
         help: "Compression level: zlib 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
     var compressionLevel: Int?
 
-    @Flag(name: [.customShort("p"), .customLong("show-progress")], help: "Show progress even if standard error is no terminal.")
+    @Flag(
+        name: [.customShort("p"), .customLong("show-progress")],
+        help: "Show progress even if standard error is no terminal.")
     var showProgress = false
 
     @Option(name: .long, help: "Kind of progress: bar, json (one object a line, on standard error) or none.")
@@ -166,4 +168,3 @@ struct ConvertCommand: AsyncParsableCommand {
         return converter
     }
 }
-

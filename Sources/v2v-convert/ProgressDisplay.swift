@@ -66,7 +66,8 @@ final class ProgressDisplay: Sendable {
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
         let gib = Double(1 << 30)
         var text = "[\(bar)] \((progress.fraction * 100).fixed(1))%"
-        text += "  \((Double(progress.bytesDone) / gib).fixed(2)) of \((Double(progress.bytesTotal) / gib).fixed(2)) GiB"
+        text +=
+            "  \((Double(progress.bytesDone) / gib).fixed(2)) of \((Double(progress.bytesTotal) / gib).fixed(2)) GiB"
         text += "  \((rate / 1e6).fixed(0)) MB/s"
         switch progress.phase {
         case .mapping: text += "  reading tables"

@@ -20,7 +20,8 @@ import Testing
     @Test func takesQemuImgsOptions() throws {
         let out = directory.file("out.qcow2")
         let result = try run([
-            "-f", "vmdk", "-O", "qcow2", "-c", "-o", "compression_type=zstd,cluster_size=32k", "-p", "-m", "16", "-W", "-S",
+            "-f", "vmdk", "-O", "qcow2", "-c", "-o", "compression_type=zstd,cluster_size=32k", "-p", "-m", "16", "-W",
+            "-S",
             "4k", "-t", "none", "-T", "none", "-U", vmdk, out,
         ])
         #expect(result.status == 0, "\(result.error)")
@@ -100,8 +101,10 @@ import Testing
     @Test(arguments: [
         ["-O", "vhdx"], ["-f", "hologram"], ["-o", "cluster_size=3000"], ["-o", "nonsense=1"], ["-o", "cluster_size"],
         ["-o", "compat=0.10,compression_type=zstd"], ["-o", "refcount_bits=3"], ["-o", "compat=0.10,refcount_bits=8"],
-        ["-c", "--compression-level", "13"], ["-c", "-O", "raw"], ["-m", "0"], ["-m", "65"], ["-S", "700"], ["--io", "x"],
-        ["-n", "-O", "qcow2"], ["--nonsense"], ["-o", "cluster_size=512,refcount_bits=1", "-c"], ["-O", "raw", "-o", "preallocation=x"],
+        ["-c", "--compression-level", "13"], ["-c", "-O", "raw"], ["-m", "0"], ["-m", "65"], ["-S", "700"],
+        ["--io", "x"],
+        ["-n", "-O", "qcow2"], ["--nonsense"], ["-o", "cluster_size=512,refcount_bits=1", "-c"],
+        ["-O", "raw", "-o", "preallocation=x"],
     ])
     func explainsWrongUsage(options: [String]) throws {
         let result = try run(options + [vmdk, directory.file("out.qcow2")])
@@ -181,7 +184,10 @@ import Testing
         try #require(readable, "the Swift runtime lies in root's home")
         try Tool.check(
             "prlimit",
-            ["--memlock=65536:65536", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", command, vmdk, out])
+            [
+                "--memlock=65536:65536", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", command, vmdk,
+                out,
+            ])
         try QEMU.requireIdentical(raw, out, format: "qcow2")
     }
 

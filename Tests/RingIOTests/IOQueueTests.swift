@@ -35,7 +35,8 @@ import Testing
         let length = 4096
         func transfer(_ direction: IORequest.Direction) -> [UInt64: Int32] {
             for number in 0..<256 {
-                let part = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[number * length..<(number + 1) * length])
+                let part = UnsafeMutableRawBufferPointer(
+                    rebasing: memory.bytes[number * length..<(number + 1) * length])
                 queue.submit(
                     IORequest(
                         direction, descriptor: file, offset: UInt64(number * length), memory: part,
@@ -64,7 +65,8 @@ import Testing
         let queue = try kind.make(WakeEvent())
         queue.submit(IORequest(.read, descriptor: file, offset: 0, memory: memory.bytes, isRegistered: false, token: 1))
         queue.submit(IORequest(.read, descriptor: file, offset: 3, memory: memory.bytes, isRegistered: false, token: 2))
-        queue.submit(IORequest(.write, descriptor: file, offset: 0, memory: memory.bytes, isRegistered: false, token: 3))
+        queue.submit(
+            IORequest(.write, descriptor: file, offset: 0, memory: memory.bytes, isRegistered: false, token: 3))
         var completions: [IOCompletion] = []
         while completions.count < 3 { queue.wait(&completions) }
         let results = Dictionary(completions.map { ($0.token, $0.result) }, uniquingKeysWith: { $1 })

@@ -1,26 +1,26 @@
 import Foundation
 
 /// What this machine lets tests do. Tests that need more are skipped, and counted as such.
-public enum Capabilities {
-    public static let isRoot = geteuid() == 0
+package enum Capabilities {
+    package static let isRoot = geteuid() == 0
 
     /// Loop devices can be made and mounted: needs root, and a kernel that has them.
-    public static let canMount: Bool = {
+    package static let canMount: Bool = {
         guard isRoot else { return false }
         return (try? LoopMount(filesystem: "ext4", size: 16 << 20)) != nil
     }()
 
-    public static func has(_ command: String) -> Bool {
+    package static func has(_ command: String) -> Bool {
         (try? Tool.run("sh", ["-c", "command -v \(command)"]).status) == 0
     }
 }
 
 /// A filesystem in a file, mounted as long as its owner lives.
-public final class LoopMount: Sendable {
-    public let path: String
+package final class LoopMount: Sendable {
+    package let path: String
     private let directory: TemporaryDirectory
 
-    public init(filesystem: String, size: Int) throws {
+    package init(filesystem: String, size: Int) throws {
         directory = try TemporaryDirectory()
         path = directory.file("mount")
         let image = directory.file("image")

@@ -1,7 +1,8 @@
 import CZlib
 
 /// Compresses with zlib: raw deflate with negative window bits, a zlib stream with positive ones.
-public func deflated(_ bytes: [UInt8], windowBits: Int32, flush: Int32 = Z_FINISH, level: Int32 = 6) throws -> [UInt8] {
+package func deflated(_ bytes: [UInt8], windowBits: Int32, flush: Int32 = Z_FINISH, level: Int32 = 6) throws -> [UInt8]
+{
     var stream = z_stream()
     deflateInit2_(
         &stream, level, Z_DEFLATED, windowBits, 9, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))

@@ -2,9 +2,9 @@ import Foundation
 import Testing
 
 /// What is on a test disk, made from a seed.
-public struct DiskContent: Sendable, CustomTestStringConvertible {
-    public var name: String
-    public var size: Int
+package struct DiskContent: Sendable, CustomTestStringConvertible {
+    package var name: String
+    package var size: Int
     /// The content of each 512-byte sector.
     var kind: @Sendable (Int) -> Sector
 
@@ -16,10 +16,10 @@ public struct DiskContent: Sendable, CustomTestStringConvertible {
         case text
     }
 
-    public var testDescription: String { name }
+    package var testDescription: String { name }
 
     /// The disk's bytes.
-    public func bytes() -> [UInt8] {
+    package func bytes() -> [UInt8] {
         var random = SplitMix(state: UInt64(size) &* 0x9E37_79B9 &+ 1)
         var bytes = [UInt8](repeating: 0, count: size)
         let words = Array("the quick brown fox jumps over the lazy dog and root:x:0:0:/bin/sh ".utf8)
@@ -37,7 +37,7 @@ public struct DiskContent: Sendable, CustomTestStringConvertible {
     }
 
     /// Sizes that are no multiples of a cluster, a grain or 4 KiB; content of every kind.
-    public static let all: [DiskContent] = [
+    package static let all: [DiskContent] = [
         DiskContent(name: "empty", size: 0) { _ in .zero },
         DiskContent(name: "one sector", size: 512) { _ in .text },
         DiskContent(name: "all zero", size: (5 << 20) + 512) { _ in .zero },
@@ -49,7 +49,7 @@ public struct DiskContent: Sendable, CustomTestStringConvertible {
     ]
 
     /// Text, noise, holes and zeros, a last cluster that is partial, data at the very end.
-    public static let mixed = DiskContent(name: "mixed", size: (9 << 20) - 512) { sector in
+    package static let mixed = DiskContent(name: "mixed", size: (9 << 20) - 512) { sector in
         switch sector / 96 % 7 {
         case 0, 1: .text
         case 2: sector % 3 == 0 ? .noise : .text
@@ -61,14 +61,14 @@ public struct DiskContent: Sendable, CustomTestStringConvertible {
 }
 
 /// A small generator with a seed.
-public struct SplitMix: RandomNumberGenerator {
+package struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 
-    public init(state: UInt64) {
+    package init(state: UInt64) {
         self.state = state
     }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var value = state
         value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -1,12 +1,13 @@
 /// The independent judge: qemu-img.
-public enum QEMU {
+package enum QEMU {
     /// Makes an image of `raw`.
-    public static func convert(
+    package static func convert(
         _ raw: String, to path: String, format: String, options: String = "", compress: Bool = false
     ) throws {
         if fileSize(raw) == 0 {
             // qemu-img can create empty VMDKs, but not convert to them.
-            try Tool.check("qemu-img", ["create", "-f", format] + (options.isEmpty ? [] : ["-o", options]) + [path, "0"])
+            try Tool.check(
+                "qemu-img", ["create", "-f", format] + (options.isEmpty ? [] : ["-o", options]) + [path, "0"])
             return
         }
         var arguments = ["convert", "-f", "raw", "-O", format]
@@ -16,18 +17,18 @@ public enum QEMU {
     }
 
     /// Throws unless the two images have the same content and size.
-    public static func requireIdentical(_ raw: String, _ path: String, format: String) throws {
+    package static func requireIdentical(_ raw: String, _ path: String, format: String) throws {
         // The strict mode would also compare which ranges are allocated; without it a difference in size is only told.
         let verdict = try Tool.check("qemu-img", ["compare", "-f", "raw", "-F", format, raw, path])
         if verdict.contains("size mismatch") { throw Difference(description: "\(path): \(verdict)") }
     }
 
-    public struct Difference: Error, CustomStringConvertible {
-        public var description: String
+    package struct Difference: Error, CustomStringConvertible {
+        package var description: String
     }
 
     /// Throws unless `qemu-img check` finds neither errors nor leaks.
-    public static func requireClean(_ path: String) throws {
+    package static func requireClean(_ path: String) throws {
         try Tool.check("qemu-img", ["check", "-f", "qcow2", path])
     }
 }

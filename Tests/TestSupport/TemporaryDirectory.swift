@@ -1,10 +1,10 @@
 import Foundation
 
 /// A directory that is deleted with its owner.
-public final class TemporaryDirectory: Sendable {
-    public let path: String
+package final class TemporaryDirectory: Sendable {
+    package let path: String
 
-    public init(in parent: String = NSTemporaryDirectory()) throws {
+    package init(in parent: String = NSTemporaryDirectory()) throws {
         path = parent + "/v2v-test-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
@@ -14,35 +14,39 @@ public final class TemporaryDirectory: Sendable {
     }
 
     /// The path of `name` in the directory.
-    public func file(_ name: String) -> String { path + "/" + name }
+    package func file(_ name: String) -> String { path + "/" + name }
 
     /// Writes `bytes` to `name`.
     @discardableResult
-    public func write(_ bytes: [UInt8], to name: String) throws -> String {
+    package func write(_ bytes: [UInt8], to name: String, parents: Bool = false) throws -> String {
+        if parents {
+            let parent = URL(filePath: file(name)).deletingLastPathComponent()
+            try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+        }
         try Data(bytes).write(to: URL(filePath: file(name)))
         return file(name)
     }
 
     /// What is in the directory, sorted.
-    public var names: [String] {
+    package var names: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
     }
 }
 
 /// The bytes of a file.
-public func contents(of path: String) throws -> [UInt8] {
+package func contents(of path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(filePath: path)))
 }
 
 /// Bytes of the file at `path`, nil if there is none.
-public func fileSize(_ path: String) -> Int? {
+package func fileSize(_ path: String) -> Int? {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_size : nil
 }
 
 extension Tool {
     /// Writes `bytes` to the file at `path`.
-    public static func write(_ bytes: [UInt8], to path: String) throws {
+    package static func write(_ bytes: [UInt8], to path: String) throws {
         try Data(bytes).write(to: URL(filePath: path))
     }
 }

@@ -1,33 +1,33 @@
 import Foundation
 
 /// A command that is run to its end.
-public struct Tool {
-    public struct Result: Sendable {
-        public var status: Int32
-        public var output: String
-        public var error: String
+package struct Tool {
+    package struct Result: Sendable {
+        package var status: Int32
+        package var output: String
+        package var error: String
         /// Wall-clock seconds.
-        public var seconds: Double
+        package var seconds: Double
     }
 
     /// Where `swift build` put the products: beside the test runner.
-    public static let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    package static let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
     /// The command under test.
-    public static let converter = products.appending(path: "v2v-convert").path
+    package static let converter = products.appending(path: "v2v-convert").path
     /// The helper that refuses io_uring.
-    public static let denyIOUring = products.appending(path: "deny-io-uring").path
+    package static let denyIOUring = products.appending(path: "deny-io-uring").path
 
     /// Runs `command`, looked up in PATH unless it is a path.
     @discardableResult
-    public static func run(_ command: String, _ arguments: [String]) throws -> Result {
+    package static func run(_ command: String, _ arguments: [String]) throws -> Result {
         let process = try start(command, arguments)
         return try process.wait()
     }
 
     /// Runs `command` and throws unless it succeeds.
     @discardableResult
-    public static func check(_ command: String, _ arguments: [String]) throws -> String {
+    package static func check(_ command: String, _ arguments: [String]) throws -> String {
         let result = try run(command, arguments)
         guard result.status == 0 else {
             throw Failure(command: ([command] + arguments).joined(separator: " "), result: result)
@@ -35,34 +35,35 @@ public struct Tool {
         return result.output
     }
 
-    /// Runs the converter and tells its largest resident set in KiB, by GNU time: measured from here it would include
-    /// ours, from which the new process starts.
-    public static func measure(_ arguments: [String]) throws -> (result: Result, peakMemory: Int) {
+    /// Runs the converter and tells its largest resident set in KiB and its processor time in seconds, by GNU time:
+    /// measured from here the memory would include ours, from which the new process starts.
+    package static func measure(_ arguments: [String]) throws -> (
+        result: Result, peakMemory: Int, processorTime: Double
+    ) {
         let file = NSTemporaryDirectory() + "/v2v-memory-" + UUID().uuidString
         defer { unlink(file) }
-        let result = try run("time", ["-f", "%M", "-o", file, "--quiet", converter] + arguments)
+        let result = try run("time", ["-f", "%M %U %S", "-o", file, "--quiet", converter] + arguments)
         let text = String(decoding: try Data(contentsOf: URL(filePath: file)), as: UTF8.self)
-        guard let peak = text.split(separator: "\n").last.flatMap({ Int($0) }) else {
-            throw Failure(command: "time", result: result)
-        }
-        return (result, peak)
+        let figures = (text.split(separator: "\n").last ?? "").split(separator: " ").compactMap { Double($0) }
+        guard figures.count == 3 else { throw Failure(command: "time", result: result) }
+        return (result, Int(figures[0]), figures[1] + figures[2])
     }
 
     /// Starts `command` without waiting for it.
-    public static func start(_ command: String, _ arguments: [String]) throws -> RunningTool {
+    package static func start(_ command: String, _ arguments: [String]) throws -> RunningTool {
         try RunningTool(command, arguments)
     }
 
-    public struct Failure: Error, CustomStringConvertible {
-        public var command: String
-        public var result: Result
-        public var description: String { "\(command): status \(result.status)\n\(result.output)\(result.error)" }
+    package struct Failure: Error, CustomStringConvertible {
+        package var command: String
+        package var result: Result
+        package var description: String { "\(command): status \(result.status)\n\(result.output)\(result.error)" }
     }
 }
 
 /// A command that is running. Its output goes to files, so that it never waits for us.
-public final class RunningTool {
-    public let identifier: pid_t
+package final class RunningTool {
+    package let identifier: pid_t
     private let outputFile: String
     private let errorFile: String
     private let start = ContinuousClock().now
@@ -82,17 +83,18 @@ public final class RunningTool {
         var pid: pid_t = 0
         let status = posix_spawnp(&pid, command, &actions, nil, &words, environ)
         guard status == 0 else {
-            throw CocoaError(.executableNotLoadable, userInfo: [NSLocalizedDescriptionKey: "\(command): errno \(status)"])
+            throw CocoaError(
+                .executableNotLoadable, userInfo: [NSLocalizedDescriptionKey: "\(command): errno \(status)"])
         }
         identifier = pid
     }
 
-    public func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
         kill(identifier, number)
     }
 
     /// Waits for the end; a signal's number is negated in the status.
-    public func wait() throws -> Tool.Result {
+    package func wait() throws -> Tool.Result {
         var status: Int32 = 0
         while waitpid(identifier, &status, 0) < 0 && errno == EINTR {}
         let elapsed = start.duration(to: ContinuousClock().now) / .seconds(1)

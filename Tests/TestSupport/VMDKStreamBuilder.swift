@@ -3,21 +3,21 @@ import Foundation
 
 /// Writes streamOptimized VMDKs in the order in which VMware's tools do (docs: "Virtual Disk Format 5.0"): grains, a
 /// grain table behind each group of them, then the grain directory, a footer, and the end marker.
-public struct VMDKStreamBuilder {
-    public var grainSectors = 128
+package struct VMDKStreamBuilder {
+    package var grainSectors = 128
     /// Version in header and footer.
-    public var version: UInt32 = 3
+    package var version: UInt32 = 3
     /// Bytes after the end-of-stream marker.
-    public var trailer: [UInt8] = []
+    package var trailer: [UInt8] = []
     /// Deflates a grain to a zlib stream.
     var deflate: ([UInt8]) -> [UInt8]
 
-    public init(deflate: @escaping ([UInt8]) -> [UInt8]) {
+    package init(deflate: @escaping ([UInt8]) -> [UInt8]) {
         self.deflate = deflate
     }
 
     /// The image of a disk with the content `disk`, a multiple of 512 bytes.
-    public func image(of disk: [UInt8]) -> [UInt8] {
+    package func image(of disk: [UInt8]) -> [UInt8] {
         let sectors = disk.count / 512
         var file = header(sectors: sectors, directory: .max)
         file += descriptor(sectors: sectors)
@@ -97,6 +97,6 @@ public struct VMDKStreamBuilder {
 }
 
 /// The bytes of `value` in little-endian order.
-public func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
+package func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }

@@ -53,7 +53,8 @@ import Testing
 
     @Test func extentLinesMayHaveOffsetsQuotesAndMore() throws {
         let line = try #require(try ExtentLine(parsing: #"RDONLY 63 FLAT "a "b" c.vmdk" 128 dd-partition"#, number: 1))
-        #expect(line == ExtentLine(access: .readOnly, sectors: 63, kind: .flat, fileName: #"a "b" c.vmdk"#, offset: 128))
+        #expect(
+            line == ExtentLine(access: .readOnly, sectors: 63, kind: .flat, fileName: #"a "b" c.vmdk"#, offset: 128))
         let zero = try #require(try ExtentLine(parsing: "RW 63 ZERO", number: 1))
         #expect(zero.kind == .zero && zero.fileName == nil)
     }

@@ -1,0 +1,263 @@
+import ByteLayout
+import Foundation
+import TestSupport
+import Testing
+
+/// A sound image whose bytes tests change, and where its structures are.
+struct DamagedImage {
+    var bytes: [UInt8]
+    /// Extension of the file's name.
+    var format: String
+
+    static let content = DiskContent.mixed
+
+    static func qcow2(_ options: String = "", compress: Bool = false) throws -> DamagedImage {
+        try made("qcow2", options, compress: compress)
+    }
+
+    static func vmdk(_ subformat: String = "monolithicSparse") throws -> DamagedImage {
+        try made("vmdk", "subformat=\(subformat)")
+    }
+
+    /// A stream in VMware's order.
+    static func stream() throws -> DamagedImage {
+        let builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
+        return DamagedImage(bytes: builder.image(of: content.bytes()), format: "vmdk")
+    }
+
+    private static func made(_ format: String, _ options: String, compress: Bool = false) throws -> DamagedImage {
+        let directory = try TemporaryDirectory()
+        let raw = try directory.write(content.bytes(), to: "raw")
+        let image = directory.file("image")
+        try QEMU.convert(raw, to: image, format: format, options: options, compress: compress)
+        return DamagedImage(bytes: try contents(of: image), format: format)
+    }
+
+    // MARK: Reading and writing fields
+
+    func bigEndian(at offset: Int) -> UInt64 { bytes.bigEndian(UInt64.self, at: offset) }
+    func little32(at offset: Int) -> Int { Int(bytes.littleEndian(UInt32.self, at: offset)) }
+    func little64(at offset: Int) -> Int { Int(truncatingIfNeeded: bytes.littleEndian(UInt64.self, at: offset)) }
+
+    mutating func set32(_ value: UInt32, bigEndianAt offset: Int) { bytes.storeBigEndian(value, at: offset) }
+    mutating func set64(_ value: UInt64, bigEndianAt offset: Int) { bytes.storeBigEndian(value, at: offset) }
+
+    mutating func set(_ value: some FixedWidthInteger, at offset: Int) {
+        bytes.replaceSubrange(offset..<offset + value.bitWidth / 8, with: littleEndian(value))
+    }
+
+    mutating func cut(to length: Int) { bytes.removeLast(bytes.count - length) }
+
+    // MARK: qcow2
+
+    var l1: Int { Int(bigEndian(at: 40)) }
+    private static let offsetMask: UInt64 = 0x00FF_FFFF_FFFF_FE00
+    var l2: Int { Int(bigEndian(at: l1) & Self.offsetMask) }
+    /// Position of the first entry of the L2 table that is not zero.
+    var usedL2Entry: Int { stride(from: l2, to: l2 + 65536, by: 8).first { bigEndian(at: $0) != 0 } ?? l2 }
+
+    // MARK: VMDK
+
+    var directory: Int { little64(at: 56) * 512 }
+    var firstTable: Int { little32(at: directory) * 512 }
+    /// Position of the first entry of the first grain table that is not zero.
+    var usedTableEntry: Int {
+        stride(from: firstTable, to: firstTable + 2048, by: 4).first { little32(at: $0) != 0 } ?? 0
+    }
+    var firstGrain: Int { little32(at: usedTableEntry) * 512 }
+
+    // MARK: Streams
+
+    var footer: Int { bytes.count - 1024 }
+    var streamDirectory: Int { little64(at: footer + 56) * 512 }
+    var streamTable: Int { little32(at: streamDirectory) * 512 }
+    var streamGrain: Int {
+        (stride(from: streamTable, to: streamTable + 2048, by: 4).map { little32(at: $0) }.first { $0 != 0 } ?? 0) * 512
+    }
+}
+
+/// A change that no reader may overlook.
+struct Damage: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    /// The exit status: 12 damaged, 13 unsupported, 11 unknown format.
+    var status: Int32
+    var image: @Sendable () throws -> DamagedImage
+
+    /// A change that makes the image damaged.
+    init(
+        _ name: String, _ image: @escaping @Sendable () throws -> DamagedImage,
+        _ change: @escaping @Sendable (inout DamagedImage) -> Void
+    ) {
+        self.init(name, 12, image, change)
+    }
+
+    init(
+        _ name: String, _ status: Int32, _ image: @escaping @Sendable () throws -> DamagedImage,
+        _ change: @escaping @Sendable (inout DamagedImage) -> Void
+    ) {
+        testDescription = name
+        self.status = status
+        self.image = {
+            var image = try image()
+            change(&image)
+            return image
+        }
+    }
+
+    private static let copied = UInt64(1) << 63
+    private static let compressed = UInt64(1) << 62
+    private static let farAway = UInt64(1) << 44
+
+    static let qcow2: [Damage] = {
+        let plain: @Sendable () throws -> DamagedImage = { try .qcow2() }
+        let version2: @Sendable () throws -> DamagedImage = { try .qcow2("compat=0.10") }
+        let zlib: @Sendable () throws -> DamagedImage = { try .qcow2(compress: true) }
+        let zstd: @Sendable () throws -> DamagedImage = { try .qcow2("compression_type=zstd", compress: true) }
+        let damages: [Damage] = [
+            Damage("qcow2: no magic, the rest is there", 11, plain) { $0.set(UInt32(0), at: 0) },
+            Damage("qcow2: version 4", 13, plain) { $0.set32(4, bigEndianAt: 4) },
+            Damage("qcow2: clusters of 256 bytes", plain) { $0.set32(8, bigEndianAt: 20) },
+            Damage("qcow2: clusters of 4 MiB", plain) { $0.set32(22, bigEndianAt: 20) },
+            Damage("qcow2: impossible size", plain) { $0.set64(.max, bigEndianAt: 24) },
+            Damage("qcow2: size beyond the L1 table", plain) { $0.set64(1 << 40, bigEndianAt: 24) },
+            Damage("qcow2: no L1 entries", plain) { $0.set32(0, bigEndianAt: 36) },
+            Damage("qcow2: 2^32 L1 entries", plain) { $0.set32(.max, bigEndianAt: 36) },
+            Damage("qcow2: L1 table past the end", plain) { $0.set64(1 << 40, bigEndianAt: 40) },
+            Damage("qcow2: L1 table not aligned", plain) { $0.set64(UInt64($0.l1) + 512, bigEndianAt: 40) },
+            Damage("qcow2: L1 table is the header", plain) { $0.set64(0, bigEndianAt: 40) },
+            Damage("qcow2: refcount table past the end", plain) { $0.set64(1 << 50, bigEndianAt: 48) },
+            Damage("qcow2: refcount table too long", plain) { $0.set32(.max, bigEndianAt: 56) },
+            Damage("qcow2: encrypted", 13, plain) { $0.set32(2, bigEndianAt: 32) },
+            Damage("qcow2: unknown encryption", 13, plain) { $0.set32(9, bigEndianAt: 32) },
+            Damage("qcow2: marked corrupt", plain) { $0.set64(2, bigEndianAt: 72) },
+            Damage("qcow2: external data file", 13, plain) { $0.set64(4, bigEndianAt: 72) },
+            Damage("qcow2: unknown incompatible feature", 13, plain) { $0.set64(1 << 40, bigEndianAt: 72) },
+            Damage("qcow2: refcounts of 128 bits", plain) { $0.set32(7, bigEndianAt: 96) },
+            Damage("qcow2: header of 103 bytes", plain) { $0.set32(103, bigEndianAt: 100) },
+            Damage("qcow2: header of 4 GiB", plain) { $0.set32(.max, bigEndianAt: 100) },
+            Damage("qcow2: compression type without its feature bit", plain) { $0.bytes[104] = 1 },
+            Damage("qcow2: unknown compression type", 13, plain) { $0.bytes[104] = 77 },
+            Damage("qcow2: extension longer than the cluster", plain) { $0.set32(.max, bigEndianAt: 116) },
+            Damage("qcow2: L2 table past the end", plain) { $0.set64(copied | farAway, bigEndianAt: $0.l1) },
+            Damage("qcow2: L2 table not aligned", plain) { $0.set64(UInt64($0.l2) + 512, bigEndianAt: $0.l1) },
+            Damage("qcow2: L2 table is the L1 table", plain) { $0.set64(UInt64($0.l1), bigEndianAt: $0.l1) },
+            Damage("qcow2: cluster past the end", plain) { $0.set64(copied | farAway, bigEndianAt: $0.usedL2Entry) },
+            Damage("qcow2: cluster is its own L2 table", plain) {
+                $0.set64(UInt64($0.l2), bigEndianAt: $0.usedL2Entry)
+            },
+            Damage("qcow2: cluster is the refcount table", plain) {
+                $0.set64($0.bigEndian(at: 48), bigEndianAt: $0.usedL2Entry)
+            },
+            Damage("qcow2: cluster not aligned", plain) {
+                $0.set64($0.bigEndian(at: $0.usedL2Entry) + 512, bigEndianAt: $0.usedL2Entry)
+            },
+            Damage("qcow2: reserved bits in an L2 entry", plain) {
+                $0.set64($0.bigEndian(at: $0.usedL2Entry) | 0x30, bigEndianAt: $0.usedL2Entry)
+            },
+            Damage("qcow2: zero bit in version 2", version2) {
+                $0.set64($0.bigEndian(at: $0.usedL2Entry) | 1, bigEndianAt: $0.usedL2Entry)
+            },
+            Damage("qcow2: compressed data past the end", zlib) {
+                $0.set64(compressed | farAway, bigEndianAt: $0.usedL2Entry)
+            },
+            Damage("qcow2: compressed data is the L2 table", zlib) {
+                $0.set64(compressed | UInt64($0.l2), bigEndianAt: $0.usedL2Entry)
+            },
+            Damage("qcow2: deflate stream overwritten", zlib) { image in
+                let start = Int(image.bigEndian(at: image.usedL2Entry) & ((1 << 54) - 1))
+                for index in start..<start + 64 { image.bytes[index] = 0xFF }
+            },
+            Damage("qcow2: Zstandard frame overwritten", zstd) { image in
+                let start = Int(image.bigEndian(at: image.usedL2Entry) & ((1 << 54) - 1))
+                for index in start..<start + 64 { image.bytes[index] = 0xFF }
+            },
+            Damage("qcow2: cut inside the header", plain) { $0.cut(to: 71) },
+            Damage("qcow2: cut inside the version 3 header", plain) { $0.cut(to: 100) },
+            Damage("qcow2: cut before the L1 table", plain) { $0.cut(to: $0.l1) },
+            Damage("qcow2: cut inside the L2 table", plain) { $0.cut(to: $0.l2 + 512) },
+            Damage("qcow2: cut inside the data", plain) { $0.cut(to: $0.bytes.count - 3 * 65536) },
+            Damage("qcow2: compressed data cut", zlib) { $0.cut(to: $0.bytes.count / 2) },
+        ]
+        return damages
+    }()
+
+    static let vmdk: [Damage] = {
+        let sparse: @Sendable () throws -> DamagedImage = { try .vmdk() }
+        let damages: [Damage] = [
+            Damage("VMDK: no magic, the rest is there", 11, sparse) { $0.set(UInt32(0), at: 0) },
+            Damage("VMDK: unfinished magic", 11, sparse) { $0.bytes.replaceSubrange(0..<4, with: Array("vmdk".utf8)) },
+            Damage("VMDK: version 0", 13, sparse) { $0.set(UInt32(0), at: 4) },
+            Damage("VMDK: version 4", 13, sparse) { $0.set(UInt32(4), at: 4) },
+            Damage("VMDK: unknown incompatible flag", 13, sparse) { $0.set(UInt32(1 << 20 | 3), at: 8) },
+            Damage("VMDK: markers without compression", sparse) { $0.set(UInt32(1 << 17 | 3), at: 8) },
+            Damage("VMDK: compressed by flag only", sparse) { $0.set(UInt32(1 << 16 | 3), at: 8) },
+            Damage("VMDK: impossible capacity", sparse) { $0.set(UInt64.max, at: 12) },
+            Damage("VMDK: capacity far beyond the descriptor's", sparse) { $0.set(UInt64(1 << 30), at: 12) },
+            Damage("VMDK: grain of 0 sectors", sparse) { $0.set(UInt64(0), at: 20) },
+            Damage("VMDK: grain of 127 sectors", sparse) { $0.set(UInt64(127), at: 20) },
+            Damage("VMDK: grain of 2^63 sectors", sparse) { $0.set(UInt64(1) << 63, at: 20) },
+            Damage("VMDK: descriptor past the end", sparse) { $0.set(UInt64(1 << 40), at: 28) },
+            Damage("VMDK: descriptor too long", sparse) { $0.set(UInt64.max, at: 36) },
+            Damage("VMDK: no descriptor", 13, sparse) { $0.set(UInt64(0), at: 28) },
+            Damage("VMDK: grain tables without entries", sparse) { $0.set(UInt32(0), at: 44) },
+            Damage("VMDK: 513 entries in a grain table", sparse) { $0.set(UInt32(513), at: 44) },
+            Damage("VMDK: 2^31 entries in a grain table", sparse) { $0.set(UInt32(1) << 31, at: 44) },
+            Damage("VMDK: grain directory past the end", sparse) { $0.set(UInt64(1) << 40, at: 56) },
+            Damage("VMDK: grain directory in the header", sparse) { $0.set(UInt64(0), at: 56) },
+            Damage("VMDK: grain directory at the end, but no footer", sparse) { $0.set(UInt64.max, at: 56) },
+            Damage("VMDK: text-mode transfer", sparse) { $0.bytes[75] = 0x0A },
+            Damage("VMDK: unknown compression", 13, sparse) { $0.set(UInt16(2), at: 77) },
+            Damage("VMDK: garbage for a descriptor", sparse) { image in
+                for index in 512..<1024 { image.bytes[index] = 0xC3 }
+            },
+            Damage("VMDK: grain table past the end", sparse) { $0.set(UInt32.max, at: $0.directory) },
+            Damage("VMDK: grain table is the grain directory", sparse) {
+                $0.set(UInt32($0.directory / 512), at: $0.directory)
+            },
+            Damage("VMDK: grain past the end", sparse) { $0.set(UInt32.max, at: $0.usedTableEntry) },
+            Damage("VMDK: grain is its own table", sparse) {
+                $0.set(UInt32($0.firstTable / 512), at: $0.usedTableEntry)
+            },
+            Damage("VMDK: grain is the grain directory", sparse) {
+                $0.set(UInt32($0.directory / 512), at: $0.usedTableEntry)
+            },
+            Damage("VMDK: cut inside the header", sparse) { $0.cut(to: 511) },
+            Damage("VMDK: cut inside the descriptor", sparse) { $0.cut(to: 1024) },
+            Damage("VMDK: cut before the grain directory", sparse) { $0.cut(to: $0.directory) },
+            Damage("VMDK: cut inside the grain table", sparse) { $0.cut(to: $0.firstTable + 512) },
+            Damage("VMDK: cut inside the last grain", sparse) { $0.cut(to: $0.bytes.count - 70000) },
+        ]
+        return damages
+    }()
+
+    static let stream: [Damage] = {
+        let stream: @Sendable () throws -> DamagedImage = { try .stream() }
+        let damages: [Damage] = [
+            Damage("stream: cut before the end marker", stream) { $0.cut(to: $0.footer) },
+            Damage("stream: cut before the grain directory", stream) { $0.cut(to: $0.streamDirectory) },
+            Damage("stream: cut inside a grain", stream) { $0.cut(to: $0.streamGrain + 700) },
+            Damage("stream: footer without magic", stream) { $0.set(UInt32(0), at: $0.footer) },
+            Damage("stream: footer without a directory", stream) { $0.set(UInt64.max, at: $0.footer + 56) },
+            Damage("stream: footer's directory past the end", stream) { $0.set(UInt64(1) << 41, at: $0.footer + 56) },
+            Damage("stream: footer contradicts the header", stream) { $0.set(UInt64(4096), at: $0.footer + 12) },
+            Damage("stream: grain table past the end", stream) { $0.set(UInt32.max - 1, at: $0.streamDirectory) },
+            Damage("stream: grain longer than the file", stream) { $0.set(UInt32.max, at: $0.streamGrain + 8) },
+            Damage("stream: grain without bytes", stream) { $0.set(UInt32(0), at: $0.streamGrain + 8) },
+            Damage("stream: grain of another place", stream) { $0.set(UInt64(256), at: $0.streamGrain) },
+            Damage("stream: zlib header destroyed", stream) { $0.set(UInt16(0), at: $0.streamGrain + 12) },
+            Damage("stream: a bit of a grain flipped", stream) { $0.bytes[$0.streamGrain + 100] ^= 4 },
+            Damage("stream: grain inflates too long", stream) { replaceGrain(&$0, length: 65536 + 512) },
+            Damage("stream: grain inflates too short", stream) { replaceGrain(&$0, length: 65536 - 512) },
+            Damage("stream: grain inflates without end", stream) { replaceGrain(&$0, length: 32 << 20) },
+        ]
+        return damages
+    }()
+
+    /// Replaces the first grain by one that inflates to `length` equal bytes.
+    private static func replaceGrain(_ image: inout DamagedImage, length: Int) {
+        let stream = (try? deflated([UInt8](repeating: 0x55, count: length), windowBits: 15)) ?? []
+        let start = image.streamGrain
+        image.set(UInt32(stream.count), at: start + 8)
+        image.bytes.replaceSubrange(start + 12..<start + 12 + stream.count, with: stream)
+    }
+}
