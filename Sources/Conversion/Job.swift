@@ -4,9 +4,9 @@ import Synchronization
 
 /// What all threads of a conversion share: the first failure, and counters.
 package final class Job: Sendable {
-    private let failure = Mutex<ImageError?>(nil)
+    private let failure = Guarded(ImageError?.none)
     private let stopped = Atomic<Bool>(false)
-    private let wakes = Mutex<[WakeEvent]>([])
+    private let wakes = Guarded([WakeEvent]())
     private let phaseNumber = Atomic<Int>(0)
     private let totalBytes = Atomic<UInt64>(0)
     let copiedBytes = Atomic<UInt64>(0)

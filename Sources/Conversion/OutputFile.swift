@@ -30,7 +30,7 @@ package final class OutputFile: OutputSink, Sendable {
     let descriptor: FileDescriptor
     private let direct: FileDescriptor?
     private let directWorks: Atomic<Bool>
-    private let reserved: Mutex<UInt64>
+    private let reserved: Guarded<UInt64>
     private let isFinished = Atomic<Bool>(false)
     private let job: Job
 
@@ -74,7 +74,7 @@ package final class OutputFile: OutputSink, Sendable {
                 options: [.closeOnExec, FileDescriptor.OpenOptions(rawValue: linux_o_direct())])
             : nil
         directWorks = Atomic(direct != nil)
-        reserved = Mutex(0)
+        reserved = Guarded(0)
         if case .new = kind { UnfinishedOutputs.insert(temporaryPath) }
     }
 

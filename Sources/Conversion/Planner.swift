@@ -1,6 +1,5 @@
 import ByteLayout
 package import DiskImage
-import Synchronization
 
 /// Cuts the map into chunks. Workers take the next one under a lock, once every 2 MiB.
 package final class Planner: Sendable {
@@ -10,7 +9,7 @@ package final class Planner: Sendable {
         var sequence: UInt64 = 0
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     private let virtualSize: UInt64
     /// Whether chunks without data are handed out too, because zeros are to be written.
     private let includesHoles: Bool
@@ -18,7 +17,7 @@ package final class Planner: Sendable {
     package init(map: sending any DiskMap, includesHoles: Bool) {
         virtualSize = map.virtualSize
         self.includesHoles = includesHoles
-        state = Mutex(State(map: map))
+        state = Guarded(State(map: map))
     }
 
     /// The next chunk that has anything to copy, nil at the end of the disk.

@@ -1,6 +1,5 @@
 import DiskImage
 import RingIO
-import Synchronization
 
 /// Places chunks in the order of the disk, whatever the order in which workers finish encoding them.
 ///
@@ -26,7 +25,7 @@ final class Sequencer: Sendable {
         var placed: [[Placed]]
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     private let output: OutputFile
     private let wakes: [WakeEvent]
 
@@ -34,7 +33,7 @@ final class Sequencer: Sendable {
         self.output = output
         self.wakes = wakes
         let placed = [[Placed]](repeating: [], count: wakes.count)
-        state = Mutex(State(writer: writer, placed: placed))
+        state = Guarded(State(writer: writer, placed: placed))
     }
 
     /// Hands in an encoded chunk; it and those that waited for it are placed if it is the next one.

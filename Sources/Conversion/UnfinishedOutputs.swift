@@ -1,9 +1,8 @@
 import Glibc
-import Synchronization
 
 /// The temporary files of this process's conversions.
 package enum UnfinishedOutputs {
-    private static let paths = Mutex<Set<String>>([])
+    private static let paths = Guarded(Set<String>())
 
     static func insert(_ path: String) {
         paths.withLock { _ = $0.insert(path) }

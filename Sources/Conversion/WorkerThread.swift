@@ -1,3 +1,4 @@
+import CLinux
 package import DiskImage
 import Glibc
 import SystemPackage
@@ -11,13 +12,34 @@ package struct WorkerThread {
 
     private let thread: pthread_t
 
-    /// Starts a thread that runs `body`.
+    /// Starts a thread that runs `body` and must be joined.
     init(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
+        thread = try Self.start(body, isDetached: false)
+    }
+
+    /// Runs `body` on a thread that nobody waits for.
+    package static func detach(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
+        _ = try start(body, isDetached: true)
+    }
+
+    /// Waits until the thread has ended.
+    func join() {
+        _ = pthread_join(thread, nil)
+    }
+
+    private static func start(
+        _ body: @escaping @Sendable () -> Void, isDetached: Bool
+    ) throws(ImageError) -> pthread_t {
+        var attributes = pthread_attr_t()
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        let state = isDetached ? PTHREAD_CREATE_DETACHED : PTHREAD_CREATE_JOINABLE
+        unsafe pthread_attr_setdetachstate(&attributes, Int32(state))
         let box = unsafe Unmanaged.passRetained(Body(body))
         var thread = pthread_t()
         // Safe: the new thread takes over the reference that is passed to it, unless it can't be created.
         let status = unsafe pthread_create(
-            &thread, nil,
+            &thread, &attributes,
             { argument in
                 if let argument = unsafe argument {
                     unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
@@ -28,16 +50,6 @@ package struct WorkerThread {
             unsafe box.release()
             throw ImageError(.outputFailed, "can't start a thread", errno: Errno(rawValue: status))
         }
-        self.thread = thread
-    }
-
-    /// Runs `body` on a thread that nobody waits for.
-    package static func detach(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
-        pthread_detach(try WorkerThread(body).thread)
-    }
-
-    /// Waits until the thread has ended.
-    func join() {
-        _ = pthread_join(thread, nil)
+        return thread
     }
 }

@@ -3,14 +3,20 @@ import Glibc
 
 /// Transfers by io_uring.
 @safe package final class RingQueue: IOQueue {
-    /// Submission entries. A worker has a few chunks in flight, each one request in the common case; when a fragmented
-    /// chunk needs more than there is room for, the ring is submitted and goes on.
+    /// Submission entries, and the most requests in flight. A worker has a few chunks in flight, each one request in the
+    /// common case; what a fragmented chunk needs beyond that waits in ``backlog``. The completion queue has twice as many
+    /// entries, so it never overflows, which older kernels answer by refusing submissions.
     private static let entries: UInt32 = 128
 
     /// In memory of its own, because the kernel's side of the ring and liburing keep its address.
     private let ring: UnsafeMutablePointer<io_uring>
     private let wake: WakeEvent
     private var hasRegisteredBuffers = false
+    /// Requests that the kernel has.
+    private var inFlight: UInt32 = 0
+    /// Requests that wait for others to end; those before ``backlogStart`` have been started.
+    private var backlog: [IORequest] = []
+    private var backlogStart = 0
     /// The token of the request that waits for the wake event.
     private static let wakeToken = UInt64.max
 
@@ -47,6 +53,11 @@ import Glibc
     }
 
     package func submit(_ request: IORequest) {
+        if inFlight < Self.entries { start(request) } else { backlog.append(request) }
+    }
+
+    private func start(_ request: IORequest) {
+        inFlight += 1
         let entry = unsafe nextEntry()
         let base = unsafe request.memory.baseAddress
         let count = UInt32(unsafe request.memory.count)
@@ -68,9 +79,18 @@ import Glibc
                 wake.take()
                 armWake()
             } else {
+                inFlight -= 1
                 unsafe completions.append(IOCompletion(token: entry.pointee.user_data, result: entry.pointee.res))
             }
             unsafe io_uring_cqe_seen(ring, entry)
+        }
+        while inFlight < Self.entries, backlogStart < backlog.count {
+            start(backlog[backlogStart])
+            backlogStart += 1
+        }
+        if backlogStart == backlog.count {
+            backlog.removeAll(keepingCapacity: true)
+            backlogStart = 0
         }
     }
 

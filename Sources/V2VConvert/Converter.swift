@@ -39,7 +39,7 @@ public struct Converter: Sendable {
 
     /// Converts. Cancelling the task stops the conversion and removes what was written.
     /// - Parameter progress: called about four times a second, from one task at a time, and once at the end.
-    /// - Throws: ``ImageError``; its ``ImageError/code`` is `cancelled` after a cancellation.
+    /// - Throws: `ImageError`; its code is `cancelled` after a cancellation.
     @discardableResult
     public func convert(
         progress: (@Sendable (ConversionProgress) -> Void)? = nil

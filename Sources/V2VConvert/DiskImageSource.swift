@@ -18,7 +18,7 @@ public struct DiskImageSource: Sendable {
     }
 
     /// Reads the image's metadata.
-    /// - Throws: ``ImageError``: `inputUnreadable`, `inputFormat`, `inputDamaged`, `inputUnsupported`, `inputInUse`.
+    /// - Throws: `ImageError`: `inputUnreadable`, `inputFormat`, `inputDamaged`, `inputUnsupported`, `inputInUse`.
     public func info() throws(ImageError) -> ImageInfo {
         try open().reader.info
     }

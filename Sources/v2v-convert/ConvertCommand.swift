@@ -121,7 +121,8 @@ struct ConvertCommand: AsyncParsableCommand {
             let converter = try makeConverter()
             let display = ProgressDisplay(kind: progressKind)
             let task = Task { try await converter.convert { display.show($0) } }
-            SignalGuard.onSignal { task.cancel() }
+            let watch = Task { for await _ in SignalGuard.arrivals.stream { task.cancel() } }
+            defer { watch.cancel() }
             let report = try await task.value
             display.end()
             if json { try JSONOutput.print(report) }

@@ -14,7 +14,7 @@ final class ProgressDisplay: Sendable {
     private let clock = ContinuousClock()
     private let start: ContinuousClock.Instant
     /// Characters of the line that is on the terminal.
-    private let shownLength = Mutex(0)
+    private let shownLength = Atomic(0)
 
     init(kind: Kind) {
         self.kind = kind
@@ -33,10 +33,7 @@ final class ProgressDisplay: Sendable {
 
     /// Leaves the bar's line.
     func end() {
-        shownLength.withLock { length in
-            if length > 0 { Terminal.write("\n") }
-            length = 0
-        }
+        if shownLength.exchange(0, ordering: .relaxed) > 0 { Terminal.write("\n") }
     }
 
     private struct Line: Encodable {
@@ -76,10 +73,8 @@ final class ProgressDisplay: Sendable {
             text += "  \(Self.duration(Double(progress.bytesTotal - progress.bytesDone) / rate)) left"
         case .copying: break
         }
-        shownLength.withLock { length in
-            Terminal.write("\r" + text + String(repeating: " ", count: max(0, length - text.count)))
-            length = text.count
-        }
+        let rest = max(0, shownLength.exchange(text.count, ordering: .relaxed) - text.count)
+        Terminal.write("\r" + text + String(repeating: " ", count: rest))
     }
 
     private static func duration(_ seconds: Double) -> String {

@@ -9,7 +9,8 @@ import V2VConvert
 /// temporary file is deleted and the process ends.
 enum SignalGuard {
     private static let number = Atomic<Int32>(0)
-    private static let action = Mutex<(@Sendable () -> Void)?>(nil)
+    /// Yields when a signal arrives.
+    static let arrivals = AsyncStream.makeStream(of: Void.self)
     /// How long a cancelled conversion may take to end, in microseconds.
     private static let patience: UInt32 = 700_000
 
@@ -42,12 +43,6 @@ enum SignalGuard {
             }, box.toOpaque())
     }
 
-    /// Has `body` called when a signal arrives, at once if one has.
-    static func onSignal(_ body: @escaping @Sendable () -> Void) {
-        action.withLock { $0 = body }
-        if received != nil { body() }
-    }
-
     private final class Box {
         let signals: sigset_t
         init(signals: sigset_t) { self.signals = signals }
@@ -58,7 +53,7 @@ enum SignalGuard {
         var signal: Int32 = 0
         unsafe _ = sigwait(&signals, &signal)
         number.store(signal, ordering: .releasing)
-        action.withLock { $0 }?()
+        arrivals.continuation.yield()
         usleep(patience)
         Converter.removeUnfinishedOutputs()
         _exit(128 + signal)
