@@ -30,6 +30,8 @@ struct ChunkReader {
             switch extent.content {
             case .zero:
                 unsafe target.zero()
+            case .unallocated:
+                preconditionFailure("a map has an extent that only layers have")
             case .data(let file, let offset):
                 unsafe slot.transfers.append(
                     Transfer(endpoint: .source(file), offset: offset.bytes, memory: target, isRegistered: true))

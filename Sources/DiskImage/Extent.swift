@@ -16,6 +16,9 @@ package struct Extent: Equatable, Sendable {
         case data(file: Int, offset: HostOffset)
         /// Stored compressed.
         case compressed(CompressedUnit)
+        /// Not in this layer: what the parent has there. Only maps of layers have such extents; the map that an
+        /// ``ImageReader`` makes has none.
+        case unallocated
     }
 
     /// The extent without its first `distance` bytes, which must be fewer than its length.
@@ -24,7 +27,7 @@ package struct Extent: Equatable, Sendable {
         var rest = self
         rest.length -= distance
         switch content {
-        case .zero:
+        case .zero, .unallocated:
             break
         case .data(let file, let offset):
             rest.content = .data(file: file, offset: offset + distance)

@@ -10,10 +10,23 @@ package struct ImageOpener: Sendable {
     package var allowsOutsideFiles: Bool
     /// Take QEMU's locks on every file.
     package var locks: Bool
+    /// Take a parent that has changed since its child was made.
+    package var ignoresParentChanges = false
+    /// Opens a file in whatever format it is; for formats whose backing file may be in another.
+    package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
+    /// The files through which the chain of parents has come, youngest first.
+    private var descendants: [FileIdentity] = []
 
-    package init(allowsOutsideFiles: Bool = false, locks: Bool = true) {
+    /// QEMU has no limit; VMware allows 32 snapshots.
+    static let maximumDepth = 256
+
+    package init(
+        allowsOutsideFiles: Bool = false, locks: Bool = true,
+        openImage: @escaping @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
+    ) {
         self.allowsOutsideFiles = allowsOutsideFiles
         self.locks = locks
+        self.openImage = openImage
     }
 
     /// Opens the image itself.
@@ -25,19 +38,8 @@ package struct ImageOpener: Sendable {
     /// separate, and an absolute path that does not exist here (one of an ESXi or Windows host) is looked for by its
     /// last component beside the image.
     package func open(named name: String, by image: ImageFile) throws(ImageError) -> ImageFile {
-        let directory = FilePath(image.path).removingLastComponent()
-        let candidates = Self.candidates(name: name, directory: directory)
-        guard let path = candidates.first(where: { unsafe access($0.string, F_OK) == 0 }) else {
-            throw ImageError(
-                .inputUnreadable, "the image names a file \"\(name)\" that is not there",
-                advice: "put it beside the image", path: image.path, errno: .noSuchFileOrDirectory)
-        }
-        if !allowsOutsideFiles, !Self.isInside(path, directory) {
-            throw ImageError(
-                .inputUnsupported, "the image names a file outside its own directory: \"\(name)\"",
-                advice: "if you trust the image, pass --allow-outside-files", path: image.path)
-        }
-        let file = try ImageFile(path: path.string, lock: locks)
+        let path = try find(name, by: image)
+        let file = try ImageFile(path: path, lock: locks)
         if file.isBlockDevice, !allowsOutsideFiles {
             throw ImageError(
                 .inputUnsupported, "the image names a device: \"\(name)\"",
@@ -46,12 +48,55 @@ package struct ImageOpener: Sendable {
         return file
     }
 
+    /// Opens the parent or backing file that `image` calls `name`.
+    /// - Returns: the file, and the opener for what it names in its turn.
+    /// - Throws: `inputDamaged` if the chain comes back to a file it has been through, or is longer than
+    ///   ``maximumDepth``.
+    package func openParent(named name: String, by image: ImageFile) throws(ImageError) -> (ImageFile, ImageOpener) {
+        if name.hasPrefix("json:") || name.contains("://") {
+            throw ImageError(
+                .inputUnsupported, "the image names a parent that is no file: \"\(name)\"",
+                advice: "fetch it and rebase the image to the file", path: image.path)
+        }
+        let file = try open(named: name, by: image)
+        var next = self
+        next.descendants.append(image.identity)
+        guard !next.descendants.contains(file.identity) else {
+            throw image.damaged("the chain of parents is a loop: \"\(name)\" leads back into it")
+        }
+        guard next.descendants.count < Self.maximumDepth else {
+            throw image.damaged("the chain of parents has more than \(Self.maximumDepth) layers")
+        }
+        return (file, next)
+    }
+
+    /// The path of the first candidate inside the image's directory, or of one outside if that is allowed.
+    private func find(_ name: String, by image: ImageFile) throws(ImageError) -> String {
+        let directory = FilePath(image.path).removingLastComponent()
+        let existing = Self.candidates(name: name, directory: directory).filter { unsafe access($0.string, F_OK) == 0 }
+        if let inside = existing.first(where: { Self.isInside($0, directory) }) { return inside.string }
+        guard let outside = existing.first else {
+            throw ImageError(
+                .inputUnreadable, "the image needs the file \"\(name)\", which is not there",
+                advice: "put it beside the image", path: image.path, errno: .noSuchFileOrDirectory)
+        }
+        guard allowsOutsideFiles else {
+            throw ImageError(
+                .inputUnsupported, "the image names a file outside its own directory: \"\(name)\"",
+                advice: "if you trust the image, pass --allow-outside-files", path: image.path)
+        }
+        return outside.string
+    }
+
+    /// Where `name` may be: as given, with slashes instead of backslashes, in the sibling directory of that name, and
+    /// under its last component beside the image.
     static func candidates(name: String, directory: FilePath) -> [FilePath] {
-        let slashed = String(name.map { $0 == "\\" ? "/" : $0 })
-        var candidates = [FilePath(name)]
-        if slashed != name { candidates.append(FilePath(slashed)) }
-        candidates = candidates.map { directory.pushing($0) }
-        if let base = FilePath(slashed).lastComponent {
+        let slashed = FilePath(String(name.map { $0 == "\\" ? "/" : $0 }))
+        var candidates = [directory.pushing(FilePath(name)), directory.pushing(slashed)]
+        if let base = slashed.lastComponent {
+            if let parent = slashed.removingLastComponent().lastComponent {
+                candidates.append(directory.appending("..").appending(parent).appending(base))
+            }
             candidates.append(directory.appending(base))
         }
         return candidates

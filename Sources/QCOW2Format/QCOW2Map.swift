@@ -11,7 +11,11 @@ final class QCOW2Map: DiskMap {
     private let metadata: MetadataRanges
     private var table: (index: Int, entries: [UInt64]) = (-1, [])
 
-    init(file: ImageFile, header: QCOW2Header) throws(ImageError) {
+    /// What a cluster is that is not allocated: zero, or the backing file's.
+    private let absent: Extent.Content
+
+    init(file: ImageFile, header: QCOW2Header, absent: Extent.Content) throws(ImageError) {
+        self.absent = absent
         self.file = file
         self.header = header
         files = [file]
@@ -48,7 +52,7 @@ final class QCOW2Map: DiskMap {
             while end < l1.count, l1[end] == 0 { end += 1 }
             // The last table may describe more than the disk has; the caller's limit does not.
             let run = end == l1.count ? limit : UInt64(end) * header.l2Coverage - offset.bytes
-            return Extent(length: min(run, limit), content: .zero)
+            return Extent(length: min(run, limit), content: absent)
         }
         try load(l1Index)
         let within = offset.bytes % header.l2Coverage
@@ -60,18 +64,24 @@ final class QCOW2Map: DiskMap {
         guard !entry.hasReservedBits, !entry.isZero || header.version >= 3 else {
             throw damaged(index, "has reserved bits set: 0x\(String(entry.rawValue, radix: 16))")
         }
-        guard !readsAsZero(entry) else { return zeroRun(from: index, skipped: skipped, limit: limit) }
+        if let content = contentWithoutData(entry) {
+            return emptyRun(content, from: index, skipped: skipped, limit: limit)
+        }
         return try dataRun(from: index, skipped: skipped, limit: limit)
     }
 
-    private func readsAsZero(_ entry: L2Entry) -> Bool {
-        !entry.isCompressed && (entry.isZero || entry.hostOffset == 0) && !entry.hasReservedBits
+    /// What an entry stands for that has nothing stored; nil if it has.
+    private func contentWithoutData(_ entry: L2Entry) -> Extent.Content? {
+        guard !entry.isCompressed, !entry.hasReservedBits else { return nil }
+        return entry.isZero ? .zero : entry.hostOffset == 0 ? absent : nil
     }
 
-    private func zeroRun(from index: Int, skipped: UInt64, limit: UInt64) -> Extent {
+    private func emptyRun(_ content: Extent.Content, from index: Int, skipped: UInt64, limit: UInt64) -> Extent {
         var end = index + 1
-        while end < table.entries.count, readsAsZero(L2Entry(rawValue: table.entries[end])) { end += 1 }
-        return Extent(length: min(UInt64(end - index) * header.clusterSize - skipped, limit), content: .zero)
+        while end < table.entries.count, contentWithoutData(L2Entry(rawValue: table.entries[end])) == content {
+            end += 1
+        }
+        return Extent(length: min(UInt64(end - index) * header.clusterSize - skipped, limit), content: content)
     }
 
     private func dataRun(from index: Int, skipped: UInt64, limit: UInt64) throws(ImageError) -> Extent {

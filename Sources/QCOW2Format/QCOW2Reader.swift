@@ -6,6 +6,7 @@ package struct QCOW2Reader: ImageReader {
     package static let format = ImageFormat.qcow2
 
     private let file: ImageFile
+    private let opener: ImageOpener
     private let header: QCOW2Header
     private let extensions: HeaderExtensions
     private let backingFile: String?
@@ -14,6 +15,7 @@ package struct QCOW2Reader: ImageReader {
 
     package init(file: ImageFile, opener: ImageOpener) throws(ImageError) {
         self.file = file
+        self.opener = opener
         header = try QCOW2Header(file: file)
         extensions = try HeaderExtensions(file: file, header: header)
         if header.backingFileOffset != 0, header.backingFileSize > 0 {
@@ -42,11 +44,23 @@ package struct QCOW2Reader: ImageReader {
         guard !header.incompatible.contains(.extendedL2) else {
             throw file.unsupported("extended L2 entries (subclusters) are not supported yet", at: 72)
         }
-        if let backingFile {
+        guard let backingFile else { return try QCOW2Map(file: file, header: header, absent: .zero) }
+        return LayeredMap(
+            try QCOW2Map(file: file, header: header, absent: .unallocated), over: try openBackingMap(backingFile))
+    }
+
+    private func openBackingMap(_ name: String) throws(ImageError) -> any DiskMap {
+        let (backing, backingOpener) = try opener.openParent(named: name, by: file)
+        let format = extensions.backingFormat.map(ImageFormat.init(rawValue:))
+        let reader = try opener.openImage(backing, format, backingOpener)
+        // What a guest wrote to a raw disk could make it look like an image that names other files, so raw is taken for
+        // raw only where the overlay says so.
+        guard format != nil || type(of: reader).format != .raw else {
             throw file.unsupported(
-                "the image needs its backing file \"\(backingFile)\"; backing chains are not supported yet", at: 8)
+                "the backing file \"\(name)\" looks raw, but the image does not say that it is", at: 8,
+                advice: "if it is, say so with qemu-img rebase -u -F raw -b '\(name)'")
         }
-        return try QCOW2Map(file: file, header: header)
+        return try reader.makeMap()
     }
 
     package var info: ImageInfo {

@@ -10,6 +10,8 @@ public struct DiskImageSource: Sendable {
     public var ignoresLocks = false
     /// Follows references of the image to files outside its own directory, and to devices.
     public var allowsOutsideFiles = false
+    /// Takes a VMDK snapshot's parent although it has changed since the snapshot was taken.
+    public var ignoresParentChanges = false
 
     /// The image at `path`.
     public init(path: String, format: ImageFormat? = nil) {
@@ -24,7 +26,11 @@ public struct DiskImageSource: Sendable {
     }
 
     func open() throws(ImageError) -> (file: ImageFile, reader: any ImageReader) {
-        let opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks)
+        var opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks) {
+            (file, format, opener) throws(ImageError) in
+            try ImageProbe.open(file, format: format, opener: opener)
+        }
+        opener.ignoresParentChanges = ignoresParentChanges
         let file = try opener.open(path)
         return (file, try ImageProbe.open(file, format: format, opener: opener))
     }

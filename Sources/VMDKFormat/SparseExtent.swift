@@ -15,10 +15,17 @@ final class SparseExtent {
     /// The table used last; no entries if all are zero.
     private var table: (index: Int, entries: [UInt32]) = (-1, [])
 
+    /// What a grain is that is not allocated.
+    private let absent: Extent.Content
+
     /// - Parameters:
     ///   - header: the header, or the footer of a stream.
     ///   - length: bytes of virtual disk.
-    init(file: ImageFile, fileIndex: Int, header: SparseHeader, length: UInt64) throws(ImageError) {
+    ///   - absent: what a grain is that is not allocated.
+    init(
+        file: ImageFile, fileIndex: Int, header: SparseHeader, length: UInt64, absent: Extent.Content
+    ) throws(ImageError) {
+        self.absent = absent
         self.file = file
         self.fileIndex = fileIndex
         self.header = header
@@ -49,16 +56,16 @@ final class SparseExtent {
     /// The extent of the disk map at `offset` of this extent, at most `limit` bytes, all inside ``length``.
     func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> Extent {
         let tableIndex = Int(offset / header.tableCoverage)
-        guard tableIndex < directory.count else { return Extent(length: limit, content: .zero) }
+        guard tableIndex < directory.count else { return Extent(length: limit, content: absent) }
         guard directory[tableIndex] != 0 else { return absentTables(from: tableIndex, offset: offset, limit: limit) }
         try load(tableIndex)
         let within = offset % header.tableCoverage
         let limit = min(limit, header.tableCoverage - within)
-        if table.entries.isEmpty { return Extent(length: limit, content: .zero) }
+        if table.entries.isEmpty { return Extent(length: limit, content: absent) }
         let entry = Int(within / header.grainLength)
         let skipped = within % header.grainLength
         let first = GrainTableEntry(rawValue: table.entries[entry])
-        if !first.isAllocated { return zeroRun(from: entry, skipped: skipped, limit: limit) }
+        if !first.isAllocated { return emptyRun(from: entry, skipped: skipped, limit: limit) }
         if header.isCompressed {
             return try compressedGrain(entry, offset: offset, skipped: skipped, limit: limit)
         }
@@ -70,13 +77,19 @@ final class SparseExtent {
         while end < directory.count, directory[end] == 0 { end += 1 }
         // Behind the last table nothing is allocated, up to the length that the descriptor gives.
         let run = end == directory.count ? limit : UInt64(end) * header.tableCoverage - offset
-        return Extent(length: min(run, limit), content: .zero)
+        return Extent(length: min(run, limit), content: absent)
     }
 
-    private func zeroRun(from entry: Int, skipped: UInt64, limit: UInt64) -> Extent {
+    /// A run of grains that are not allocated, or of zeroed ones; without a parent that is the same.
+    private func emptyRun(from entry: Int, skipped: UInt64, limit: UInt64) -> Extent {
+        func content(_ index: Int) -> Extent.Content? {
+            let entry = GrainTableEntry(rawValue: table.entries[index])
+            return entry.isAllocated ? nil : entry.isZeroed ? .zero : absent
+        }
+        let first = content(entry) ?? absent
         var end = entry + 1
-        while end < table.entries.count, !GrainTableEntry(rawValue: table.entries[end]).isAllocated { end += 1 }
-        return Extent(length: min(UInt64(end - entry) * header.grainLength - skipped, limit), content: .zero)
+        while end < table.entries.count, content(end) == first { end += 1 }
+        return Extent(length: min(UInt64(end - entry) * header.grainLength - skipped, limit), content: first)
     }
 
     private func dataRun(from entry: Int, skipped: UInt64, limit: UInt64) throws(ImageError) -> Extent {

@@ -13,7 +13,8 @@ final class VMDKMap: DiskMap {
         case sparse(SparseExtent)
     }
 
-    init(extents: [VMDKReader.OpenedExtent], files: [ImageFile]) throws(ImageError) {
+    /// - Parameter absent: what is not allocated: zero, or the parent's.
+    init(extents: [VMDKReader.OpenedExtent], files: [ImageFile], absent: Extent.Content) throws(ImageError) {
         var pieces: [(start: UInt64, length: UInt64, content: Content)] = []
         var start: UInt64 = 0
         for extent in extents where extent.length > 0 {
@@ -25,7 +26,8 @@ final class VMDKMap: DiskMap {
                 content = .flat(file: number, offset: offset, allocated: AllocatedRanges(file: files[number]))
             case .sparse(let number, let header):
                 content = .sparse(
-                    try SparseExtent(file: files[number], fileIndex: number, header: header, length: extent.length))
+                    try SparseExtent(
+                        file: files[number], fileIndex: number, header: header, length: extent.length, absent: absent))
             }
             pieces.append((start, extent.length, content))
             start += extent.length

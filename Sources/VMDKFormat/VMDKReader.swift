@@ -6,6 +6,7 @@ package struct VMDKReader: ImageReader {
     package static let format = ImageFormat.vmdk
 
     private let file: ImageFile
+    private let opener: ImageOpener
     private let descriptor: Descriptor
     /// In the order of the virtual disk.
     private let extents: [OpenedExtent]
@@ -23,6 +24,7 @@ package struct VMDKReader: ImageReader {
             throw file.unsupported("this is an extent of an ESXi snapshot, which is not supported yet")
         }
         self.file = file
+        self.opener = opener
         if prefix.starts(with: VMDK.sparseMagic) {
             let sparse = try Self.openSparse(file)
             descriptor = try Self.embeddedDescriptor(of: file, header: sparse.header)
@@ -40,12 +42,28 @@ package struct VMDKReader: ImageReader {
     }
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
-        guard !descriptor.hasParent else {
-            throw file.unsupported(
-                "the disk is a snapshot that needs its parent \"\(descriptor.parentFileNameHint ?? "(unnamed)")\"; "
-                    + "snapshot chains are not supported yet")
+        guard descriptor.hasParent else { return try VMDKMap(extents: extents, files: files, absent: .zero) }
+        let parent = try openParent()
+        return LayeredMap(
+            try VMDKMap(extents: extents, files: files, absent: .unallocated), over: try parent.makeMap())
+    }
+
+    /// Opens the disk that this one is a snapshot of.
+    private func openParent() throws(ImageError) -> VMDKReader {
+        guard let hint = descriptor.parentFileNameHint else {
+            throw file.damaged("the disk is a snapshot, but its descriptor does not name the parent")
         }
-        return try VMDKMap(extents: extents, files: files)
+        let (parentFile, parentOpener) = try opener.openParent(named: hint, by: file)
+        let parent = try VMDKReader(file: parentFile, opener: parentOpener)
+        // The parent's content ID changes when it is written to; then the child no longer fits.
+        let expected = descriptor.parentContentID ?? Descriptor.noParent
+        guard opener.ignoresParentChanges || parent.descriptor.contentID == expected else {
+            throw file.damaged(
+                "the parent \"\(parentFile.path)\" has changed since the snapshot was taken (CID "
+                    + "\(String(parent.descriptor.contentID ?? 0, radix: 16)), expected \(String(expected, radix: 16)))",
+                advice: "find the right parent; --force-parent takes this one")
+        }
+        return parent
     }
 }
 

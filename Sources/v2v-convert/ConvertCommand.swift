@@ -105,6 +105,9 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
     var allowOutsideFiles = false
 
+    @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
+    var forceParent = false
+
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
         transform: Self.ioMode)
@@ -149,6 +152,7 @@ struct ConvertCommand: AsyncParsableCommand {
         var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(rawValue:)))
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
+        source.ignoresParentChanges = forceParent
 
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)

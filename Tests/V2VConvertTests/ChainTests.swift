@@ -1,0 +1,179 @@
+import Foundation
+import TestSupport
+import Testing
+import V2VConvert
+
+/// Snapshots and overlays over their parents, judged by qemu-img.
+@Suite struct ChainTests {
+    let directory: TemporaryDirectory
+    let raw: String
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        raw = try directory.write(DiskContent.mixed.bytes(), to: "disk.raw")
+    }
+
+    /// Writes in `image`: patterns, and zeros that hide what is below.
+    private func scribble(_ image: String, _ format: String, seed: Int) throws {
+        try Tool.check(
+            "qemu-io",
+            [
+                "-f", format, "-c", "write -P \(seed) \(seed * 131072) 70000", "-c",
+                "write -z \(seed * 200000 / 65536 * 65536) 131072",
+                "-c", "write -P \(seed + 1) 5000192 512", image,
+            ])
+    }
+
+    private func requireRight(_ image: String, _ format: String) async throws {
+        let expected = directory.file("expected.raw")
+        try Tool.check("qemu-img", ["convert", "-f", format, "-O", "raw", image, expected])
+        for name in ["out.raw", "out.qcow2"] {
+            var converter = Converter(
+                source: DiskImageSource(path: image), target: DiskImageTarget(path: directory.file(name)))
+            converter.target.existing = .replace
+            converter.target.compresses = name == "out.qcow2"
+            try await converter.convert()
+            try QEMU.requireIdentical(expected, directory.file(name), format: name == "out.raw" ? "raw" : "qcow2")
+        }
+        try QEMU.requireClean(directory.file("out.qcow2"))
+    }
+
+    @Test(arguments: ["monolithicSparse", "streamOptimized", "monolithicFlat", "twoGbMaxExtentSparse"])
+    func vmdkSnapshotsOverEveryKindOfBase(subformat: String) async throws {
+        var parent = directory.file("base.vmdk")
+        try QEMU.convert(raw, to: parent, format: "vmdk", options: "subformat=\(subformat)")
+        for depth in 1...3 {
+            let child = directory.file("snap-00000\(depth).vmdk")
+            let options = depth == 2 ? ["-o", "zeroed_grain=on"] : []
+            try Tool.check(
+                "qemu-img", ["create", "-q", "-f", "vmdk", "-b", parent, "-F", "vmdk"] + options + [child])
+            try scribble(child, "vmdk", seed: depth * 7)
+            parent = child
+        }
+        try await requireRight(parent, "vmdk")
+    }
+
+    @Test(arguments: ["qcow2", "raw", "vmdk"], [false, true])
+    func qcow2OverlaysOverEveryFormat(format: String, isLarger: Bool) async throws {
+        let base = directory.file("base." + format)
+        if format == "raw" {
+            try Tool.check("cp", [raw, base])
+        } else {
+            try QEMU.convert(raw, to: base, format: format)
+        }
+        let middle = directory.file("middle.qcow2")
+        let top = directory.file("top.qcow2")
+        // Relative names, one of them by a larger disk than its backing file.
+        try Tool.check(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "-b", "base." + format, "-F", format, middle] + (isLarger ? ["17M"] : []))
+        try scribble(middle, "qcow2", seed: 3)
+        try Tool.check(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "-o", "cluster_size=4k", "-b", "middle.qcow2", "-F", "qcow2", top])
+        try scribble(top, "qcow2", seed: 11)
+        try await requireRight(top, "qcow2")
+    }
+
+    @Test func hintsOfOtherHostsAreFoundByTheirLastComponent() async throws {
+        let parent = directory.file("base.vmdk")
+        let child = directory.file("child.vmdk")
+        for hint in ["/vmfs/volumes/4f1c-22/web01/base.vmdk", "C:\\Virtual Machines\\web01\\base.vmdk", "base.vmdk"] {
+            try QEMU.convert(raw, to: parent, format: "vmdk")
+            try? FileManager.default.removeItem(atPath: child)
+            try Tool.check("qemu-img", ["create", "-q", "-f", "vmdk", "-b", parent, "-F", "vmdk", child])
+            try scribble(child, "vmdk", seed: 5)
+            let expected = directory.file("expected.raw")
+            try Tool.check("qemu-img", ["convert", "-f", "vmdk", "-O", "raw", child, expected])
+            try replaceHint(in: child, by: hint)
+            var converter = Converter(
+                source: DiskImageSource(path: child), target: DiskImageTarget(path: directory.file("out.raw")))
+            converter.target.existing = .replace
+            try await converter.convert()
+            try QEMU.requireIdentical(expected, directory.file("out.raw"), format: "raw")
+        }
+    }
+
+    @Test func aChangedParentIsRefusedUnlessForced() async throws {
+        let parent = directory.file("base.vmdk")
+        let child = directory.file("child.vmdk")
+        try QEMU.convert(raw, to: parent, format: "vmdk")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "vmdk", "-b", parent, "-F", "vmdk", child])
+        try scribble(parent, "vmdk", seed: 2)
+        var converter = Converter(
+            source: DiskImageSource(path: child), target: DiskImageTarget(path: directory.file("out.raw")))
+        let error = await #expect(throws: ImageError.self) { try await converter.convert() }
+        #expect(
+            error?.code == .inputDamaged && "\(error.map(String.init(describing:)) ?? "")".contains("--force-parent"))
+        converter.source.ignoresParentChanges = true
+        try await converter.convert()
+    }
+
+    @Test func aMissingParentIsNamed() async throws {
+        let parent = directory.file("base.vmdk")
+        let child = directory.file("child.vmdk")
+        try QEMU.convert(raw, to: parent, format: "vmdk")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "vmdk", "-b", parent, "-F", "vmdk", child])
+        try FileManager.default.removeItem(atPath: parent)
+        let error = await failure(of: child)
+        #expect(error?.code == .inputUnreadable && error?.message.contains("base.vmdk") == true)
+    }
+
+    @Test func loopsAreFound() async throws {
+        let first = directory.file("a.qcow2")
+        let second = directory.file("b.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", first, "1M"])
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-b", first, "-F", "qcow2", second])
+        try Tool.check("qemu-img", ["rebase", "-u", "-b", second, "-F", "qcow2", first])
+        let error = await failure(of: first)
+        #expect(error?.code == .inputDamaged && error?.message.contains("loop") == true)
+        try Tool.check("qemu-img", ["rebase", "-u", "-b", first, "-F", "qcow2", first])
+        #expect(await failure(of: first)?.code == .inputDamaged)
+    }
+
+    @Test(arguments: [
+        "/etc/hostname", "../../../../../../etc/hostname", "json:{\"driver\":\"file\"}", "nbd://host/disk",
+    ])
+    func backingFilesOutsideAreRefused(name: String) async throws {
+        let image = directory.file("overlay.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-u", "-b", name, "-F", "raw", image, "1M"])
+        #expect([.inputUnsupported, .inputUnreadable].contains(try #require(await failure(of: image)).code))
+    }
+
+    @Test func anUndeclaredRawBackingFileIsRefused() async throws {
+        let image = directory.file("overlay.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-u", "-b", raw, "-F", "raw", image, "1M"])
+        try Tool.check("qemu-img", ["amend", "-f", "qcow2", "-o", "compat=1.1", image])
+        // Remove the format extension: its type becomes one that nobody knows.
+        var bytes = try contents(of: image)
+        let type: [UInt8] = [0xE2, 0x79, 0x2A, 0xCA]
+        let position = try #require(
+            bytes[..<1024].indices.first { bytes[$0..<min($0 + 4, bytes.count)].elementsEqual(type) })
+        bytes.replaceSubrange(position..<position + 4, with: [0x11, 0x22, 0x33, 0x44])
+        try Tool.write(bytes, to: image)
+        #expect(await failure(of: image)?.code == .inputUnsupported)
+    }
+
+    private func failure(of image: String) async -> ImageError? {
+        let converter = Converter(
+            source: DiskImageSource(path: image), target: DiskImageTarget(path: directory.file("out.raw")))
+        do {
+            try await converter.convert()
+            return nil
+        } catch {
+            return error as? ImageError
+        }
+    }
+
+    /// Replaces the hint in the embedded descriptor, which has room for a longer one.
+    private func replaceHint(in image: String, by hint: String) throws {
+        var bytes = try contents(of: image)
+        let descriptor = bytes[512..<21 * 512].prefix { $0 != 0 }
+        let lines = String(decoding: descriptor, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.hasPrefix("parentFileNameHint") ? "parentFileNameHint=\"\(hint)\"" : String($0) }
+        var text = Array(lines.joined(separator: "\n").utf8)
+        text += [UInt8](repeating: 0, count: 20 * 512 - text.count)
+        bytes.replaceSubrange(512..<21 * 512, with: text)
+        try Tool.write(bytes, to: image)
+    }
+}
