@@ -1,12 +1,12 @@
 import ByteLayout
 import DiskImage
 
-/// A hosted sparse extent: grain directory → grain tables → grains. Holds the directory and one table.
+/// A hosted sparse extent (KDMV) or one of VMFS (COWD): grain directory → grain tables → grains. Holds the directory and one table.
 final class SparseExtent {
     private let file: ImageFile
     /// The file's number in the disk's map.
     private let fileIndex: Int
-    let header: SparseHeader
+    private let layout: GrainLayout
     /// Bytes of virtual disk, from the extent line where there is one.
     let length: UInt64
     /// Sectors of the grain tables, 0 for an absent one.
@@ -19,34 +19,31 @@ final class SparseExtent {
     private let absent: Extent.Content
 
     /// - Parameters:
-    ///   - header: the header, or the footer of a stream.
+    ///   - layout: from the header, or from the footer of a stream.
     ///   - length: bytes of virtual disk.
     ///   - absent: what a grain is that is not allocated.
     init(
-        file: ImageFile, fileIndex: Int, header: SparseHeader, length: UInt64, absent: Extent.Content
+        file: ImageFile, fileIndex: Int, layout: GrainLayout, length: UInt64, absent: Extent.Content
     ) throws(ImageError) {
         self.absent = absent
         self.file = file
         self.fileIndex = fileIndex
-        self.header = header
+        self.layout = layout
         self.length = length
-        let count = Int(header.directoryEntries)
-        let start = try header.directoryOffset.sectorsToBytes(file: file, what: "grain directory")
+        let count = layout.directoryEntries
+        let start = layout.directoryOffset
+        guard start > 0 else { throw file.damaged("the grain directory is not inside the file: byte 0") }
         let bytes = try file.read(at: start, count: count * 4, what: "grain directory")
         directory = (0..<count).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
 
-        var ranges: [Range<UInt64>] = [0..<UInt64(SparseHeader.length), start..<start + UInt64(count) * 4]
-        if header.descriptorOffset != 0 {
-            let descriptor = header.descriptorOffset * VMDK.sectorSize
-            ranges.append(descriptor..<descriptor + header.descriptorSize * VMDK.sectorSize)
-        }
+        var ranges = layout.reserved + [start..<start + UInt64(count) * 4]
         for (index, sector) in directory.enumerated() where sector != 0 {
             let offset = UInt64(sector) * VMDK.sectorSize
-            guard offset <= file.size, header.tableLength <= file.size - offset else {
+            guard offset <= file.size, layout.tableLength <= file.size - offset else {
                 throw file.damaged(
                     "grain table \(index) is not inside the file: sector \(sector)", at: start + UInt64(index) * 4)
             }
-            ranges.append(offset..<offset + header.tableLength)
+            ranges.append(offset..<offset + layout.tableLength)
         }
         metadata = try MetadataRanges(ranges) { first, second in
             file.damaged("two of the VMDK's tables overlap: one starts at byte \(first)", at: second)
@@ -55,18 +52,18 @@ final class SparseExtent {
 
     /// The extent of the disk map at `offset` of this extent, at most `limit` bytes, all inside ``length``.
     func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> Extent {
-        let tableIndex = Int(offset / header.tableCoverage)
+        let tableIndex = Int(offset / layout.tableCoverage)
         guard tableIndex < directory.count else { return Extent(length: limit, content: absent) }
         guard directory[tableIndex] != 0 else { return absentTables(from: tableIndex, offset: offset, limit: limit) }
         try load(tableIndex)
-        let within = offset % header.tableCoverage
-        let limit = min(limit, header.tableCoverage - within)
+        let within = offset % layout.tableCoverage
+        let limit = min(limit, layout.tableCoverage - within)
         if table.entries.isEmpty { return Extent(length: limit, content: absent) }
-        let entry = Int(within / header.grainLength)
-        let skipped = within % header.grainLength
+        let entry = Int(within / layout.grainLength)
+        let skipped = within % layout.grainLength
         let first = GrainTableEntry(rawValue: table.entries[entry])
         if !first.isAllocated { return emptyRun(from: entry, skipped: skipped, limit: limit) }
-        if header.isCompressed {
+        if layout.compressedHeaderLength != nil {
             return try compressedGrain(entry, offset: offset, skipped: skipped, limit: limit)
         }
         return try dataRun(from: entry, skipped: skipped, limit: limit)
@@ -76,7 +73,7 @@ final class SparseExtent {
         var end = tableIndex + 1
         while end < directory.count, directory[end] == 0 { end += 1 }
         // Behind the last table nothing is allocated, up to the length that the descriptor gives.
-        let run = end == directory.count ? limit : UInt64(end) * header.tableCoverage - offset
+        let run = end == directory.count ? limit : UInt64(end) * layout.tableCoverage - offset
         return Extent(length: min(run, limit), content: absent)
     }
 
@@ -89,18 +86,19 @@ final class SparseExtent {
         let first = content(entry) ?? absent
         var end = entry + 1
         while end < table.entries.count, content(end) == first { end += 1 }
-        return Extent(length: min(UInt64(end - entry) * header.grainLength - skipped, limit), content: first)
+        return Extent(length: min(UInt64(end - entry) * layout.grainLength - skipped, limit), content: first)
     }
 
     private func dataRun(from entry: Int, skipped: UInt64, limit: UInt64) throws(ImageError) -> Extent {
         let first = table.entries[entry]
+        let grainSectors = layout.grainLength / VMDK.sectorSize
         var end = entry + 1
-        var run = header.grainLength - skipped
+        var run = layout.grainLength - skipped
         while end < table.entries.count, run < limit,
-            UInt64(table.entries[end]) == UInt64(first) + UInt64(end - entry) * header.grainSize
+            UInt64(table.entries[end]) == UInt64(first) + UInt64(end - entry) * grainSectors
         {
             end += 1
-            run += header.grainLength
+            run += layout.grainLength
         }
         let length = min(run, limit)
         let start = GrainTableEntry(rawValue: first).hostOffset + skipped
@@ -112,17 +110,17 @@ final class SparseExtent {
         _ entry: Int, offset: UInt64, skipped: UInt64, limit: UInt64
     ) throws(ImageError) -> Extent {
         let start = GrainTableEntry(rawValue: table.entries[entry]).hostOffset
-        let headerLength = header.flags.contains(.markers) ? 12 : 4
+        let headerLength = layout.compressedHeaderLength ?? 0
         try validate(start..<start + UInt64(headerLength), entry: entry)
         // A grain that can't be compressed is stored in stored blocks, a little longer than itself. Allow twice its size
         // and 1 KiB, as far as the file goes and up to the next grain where that follows in the file.
-        var bound = UInt64(headerLength) + 2 * header.grainLength + 1024
+        var bound = UInt64(headerLength) + 2 * layout.grainLength + 1024
         bound = min(bound, file.size - start)
         if let next = table.entries[(entry + 1)...].first(where: { $0 > 1 }), next > table.entries[entry] {
             bound = min(bound, UInt64(next) * VMDK.sectorSize - start)
         }
         let grainStart = offset - skipped
-        let unitLength = min(header.grainLength, length - grainStart)
+        let unitLength = min(layout.grainLength, length - grainStart)
         return Extent(
             length: min(unitLength - skipped, limit),
             content: .compressed(
@@ -148,23 +146,13 @@ final class SparseExtent {
     private func load(_ index: Int) throws(ImageError) {
         guard table.index != index else { return }
         let bytes = try file.read(
-            at: UInt64(directory[index]) * VMDK.sectorSize, count: Int(header.tableLength), what: "grain table")
+            at: UInt64(directory[index]) * VMDK.sectorSize, count: Int(layout.tableLength), what: "grain table")
         // QEMU and VMware write all tables of a disk, so most tables of a large disk say nothing.
         guard !ZeroScan.isZero(bytes) else {
             table = (index, [])
             return
         }
-        let entries = (0..<Int(header.grainTableEntries)).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
+        let entries = (0..<Int(layout.tableEntries)).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
         table = (index, entries)
-    }
-}
-
-extension UInt64 {
-    /// This sector as a byte offset, if there can be such a place in `file`.
-    fileprivate func sectorsToBytes(file: ImageFile, what: String) throws(ImageError) -> UInt64 {
-        guard self > 0, self <= file.size / VMDK.sectorSize else {
-            throw file.damaged("the \(what) is not inside the file: sector \(self)")
-        }
-        return self * VMDK.sectorSize
     }
 }

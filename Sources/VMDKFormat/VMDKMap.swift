@@ -11,6 +11,7 @@ final class VMDKMap: DiskMap {
         case zero
         case flat(file: Int, offset: UInt64, allocated: AllocatedRanges)
         case sparse(SparseExtent)
+        case seSparse(SESparseExtent)
     }
 
     /// - Parameter absent: what is not allocated: zero, or the parent's.
@@ -27,6 +28,16 @@ final class VMDKMap: DiskMap {
             case .sparse(let number, let header):
                 content = .sparse(
                     try SparseExtent(
+                        file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
+                        absent: absent))
+            case .cowd(let number, let header):
+                content = .sparse(
+                    try SparseExtent(
+                        file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
+                        absent: absent))
+            case .seSparse(let number, let header):
+                content = .seSparse(
+                    try SESparseExtent(
                         file: files[number], fileIndex: number, header: header, length: extent.length, absent: absent))
             }
             pieces.append((start, extent.length, content))
@@ -51,6 +62,8 @@ final class VMDKMap: DiskMap {
                 length: min(run.length, limit),
                 content: run.isData ? .data(file: file, offset: HostOffset(start + within)) : .zero)
         case .sparse(let sparse):
+            return try sparse.extent(at: within, limit: limit)
+        case .seSparse(let sparse):
             return try sparse.extent(at: within, limit: limit)
         }
     }

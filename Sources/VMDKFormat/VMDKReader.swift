@@ -21,7 +21,9 @@ package struct VMDKReader: ImageReader {
     package init(file: ImageFile, opener: ImageOpener) throws(ImageError) {
         let prefix = try file.readPrefix(SparseHeader.length)
         guard !prefix.starts(with: VMDK.cowdMagic), !prefix.starts(with: VMDK.seSparseMagic) else {
-            throw file.unsupported("this is an extent of an ESXi snapshot, which is not supported yet")
+            throw file.unsupported(
+                "this is an extent of an ESXi snapshot, without its descriptor",
+                advice: "name the .vmdk file that lists the extents (a small text file)")
         }
         self.file = file
         self.opener = opener
@@ -79,6 +81,8 @@ extension VMDKReader {
             /// Data from byte `offset` of file number `file`.
             case flat(file: Int, offset: UInt64)
             case sparse(file: Int, header: SparseHeader)
+            case cowd(file: Int, header: COWDHeader)
+            case seSparse(file: Int, header: SESparseHeader)
         }
     }
 
@@ -183,8 +187,18 @@ extension VMDKReader {
                 let header = try openSparse(files[number]).header
                 let length = try Self.length(of: files[number], header: header, line: line)
                 extents.append(OpenedExtent(length: length, storage: .sparse(file: number, header: header)))
-            case .zero, .vmfsSparse, .seSparse, .vmfsRDM, .vmfsRaw:
-                throw image.unsupported("extents of type \(line.kind.rawValue) are not supported yet")
+            case .vmfsSparse:
+                let number = try index(of: name)
+                let header = try COWDHeader(file: files[number])
+                extents.append(OpenedExtent(length: length, storage: .cowd(file: number, header: header)))
+            case .seSparse:
+                let number = try index(of: name)
+                let header = try SESparseHeader(file: files[number])
+                extents.append(OpenedExtent(length: length, storage: .seSparse(file: number, header: header)))
+            case .zero, .vmfsRDM, .vmfsRaw:
+                throw image.unsupported(
+                    "the extent \"\(name)\" is a mapping of a raw device (\(line.kind.rawValue)), whose data is elsewhere",
+                    advice: "convert the device itself")
             }
         }
         return (extents, files)
@@ -257,6 +271,14 @@ extension VMDKReader {
             members.append(("version", .integer(UInt64(header.version))))
             members.append(("cluster-size", .integer(header.grainLength)))
             if header.isCompressed { members.append(("compressed", .boolean(true))) }
+        case .cowd(let number, let header):
+            members.append(("filename", .string(files[number].path)))
+            members.append(("format", .string("VMFSSPARSE")))
+            members.append(("cluster-size", .integer(UInt64(header.grainSize) * VMDK.sectorSize)))
+        case .seSparse(let number, _):
+            members.append(("filename", .string(files[number].path)))
+            members.append(("format", .string("SESPARSE")))
+            members.append(("cluster-size", .integer(SESparseHeader.grainLength)))
         }
         return .object(members)
     }

@@ -1,0 +1,36 @@
+/// Where a sparse extent keeps its tables and how large its grains are: what KDMV and COWD headers have in common.
+struct GrainLayout {
+    /// Bytes of a grain, a power of two.
+    var grainLength: UInt64
+    /// Entries of a grain table.
+    var tableEntries: UInt64
+    /// Byte offset of the grain directory.
+    var directoryOffset: UInt64
+    /// Entries of the grain directory, already bounded.
+    var directoryEntries: Int
+    /// Bytes of a grain's own header if grains are compressed: 12 with markers, 4 without.
+    var compressedHeaderLength: Int?
+    /// The header, and the descriptor if one is embedded: no grain can be there.
+    var reserved: [Range<UInt64>]
+
+    /// Bytes of virtual disk that one grain table describes.
+    var tableCoverage: UInt64 { grainLength * tableEntries }
+    /// Bytes of a grain table.
+    var tableLength: UInt64 { tableEntries * 4 }
+}
+
+extension SparseHeader {
+    var layout: GrainLayout {
+        var reserved = [0..<UInt64(Self.length)]
+        if descriptorOffset != 0 {
+            let start = descriptorOffset * VMDK.sectorSize
+            reserved.append(start..<start + descriptorSize * VMDK.sectorSize)
+        }
+        return GrainLayout(
+            grainLength: grainLength, tableEntries: grainTableEntries,
+            directoryOffset: directoryOffset.multipliedReportingOverflow(by: VMDK.sectorSize).overflow
+                ? .max : directoryOffset * VMDK.sectorSize,
+            directoryEntries: Int(directoryEntries),
+            compressedHeaderLength: isCompressed ? (flags.contains(.markers) ? 12 : 4) : nil, reserved: reserved)
+    }
+}
