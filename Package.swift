@@ -62,7 +62,7 @@ let package = Package(
             ["Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", logging, system]),
         .executableTarget(
             name: "v2v-convert",
-            dependencies: ["V2VConvert", "CLinux", argumentParser, logging, system],
+            dependencies: ["V2VConvert", argumentParser, logging, system],
             swiftSettings: rules),
 
         // Runs a command as if the kernel refused io_uring, as containers do.

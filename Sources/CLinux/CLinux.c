@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 int linux_o_direct(void) { return O_DIRECT; }
@@ -38,11 +37,6 @@ int linux_lock_shared(int fd, off_t offset) {
     return fcntl(fd, F_OFD_SETLK, &lock);
 }
 
-int linux_unlock(int fd, off_t offset) {
-    struct flock lock = byte_lock(F_UNLCK, offset);
-    return fcntl(fd, F_OFD_SETLK, &lock);
-}
-
 int linux_lock_is_held(int fd, off_t offset) {
     struct flock lock = byte_lock(F_WRLCK, offset);
     if (fcntl(fd, F_OFD_GETLK, &lock) != 0)
@@ -52,10 +46,8 @@ int linux_lock_is_held(int fd, off_t offset) {
 
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
-uint64_t linux_monotonic_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+int linux_write_back(int fd) {
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
 }
 
 int linux_rename_noreplace(const char *from, const char *to) {

@@ -26,10 +26,11 @@ package import DiskImage
         unsafe ZSTD_freeDCtx(zstd)
     }
 
-    /// Inflates a unit from `source`, which may be followed by foreign bytes, so that it fills `destination` exactly.
+    /// Inflates a unit from `source`, which may be followed by foreign bytes, so that it fills `destination` exactly, or
+    /// (VMDK grains) at least `minimumLength` bytes of it.
     package func decode(
         _ coding: CompressedUnit.Coding, _ source: UnsafeRawBufferPointer,
-        into destination: UnsafeMutableRawBufferPointer
+        into destination: UnsafeMutableRawBufferPointer, minimumLength: Int? = nil
     ) throws(Failure) {
         switch coding {
         case .deflate:
@@ -37,7 +38,9 @@ package import DiskImage
         case .zstd:
             try unsafe decodeZstd(source, into: destination)
         case .vmdkGrain(let headerLength, let sector):
-            try unsafe decodeGrain(source, headerLength: headerLength, sector: sector, into: destination)
+            try unsafe decodeGrain(
+                source, headerLength: headerLength, sector: sector, into: destination,
+                minimumLength: minimumLength ?? destination.count)
         }
     }
 
@@ -79,7 +82,7 @@ package import DiskImage
 
     private func decodeGrain(
         _ source: UnsafeRawBufferPointer, headerLength: Int, sector: UInt64,
-        into destination: UnsafeMutableRawBufferPointer
+        into destination: UnsafeMutableRawBufferPointer, minimumLength: Int
     ) throws(Failure) {
         guard source.count >= headerLength else { throw Failure(message: "the file ends inside the grain's header") }
         if headerLength == 12 {
@@ -97,11 +100,12 @@ package import DiskImage
         }
         // Safe: header and length were checked against the buffer.
         let stream = unsafe UnsafeRawBufferPointer(rebasing: source[headerLength..<headerLength + length])
+        var inflated = 0
         switch unsafe libdeflate_zlib_decompress(
-            deflate, stream.baseAddress, stream.count, destination.baseAddress, destination.count, nil)
+            deflate, stream.baseAddress, stream.count, destination.baseAddress, destination.count, &inflated)
         {
-        case LIBDEFLATE_SUCCESS: return
-        case LIBDEFLATE_SHORT_OUTPUT: throw Failure(message: "the grain inflates to less than a grain")
+        case LIBDEFLATE_SUCCESS where inflated >= minimumLength: return
+        case LIBDEFLATE_SUCCESS: throw Failure(message: "the grain inflates to less than a grain")
         case LIBDEFLATE_INSUFFICIENT_SPACE: throw Failure(message: "the grain inflates to more than a grain")
         default: throw Failure(message: "the grain's zlib stream is damaged")
         }

@@ -11,7 +11,8 @@ struct ChunkEncoder {
 
     init(layout: WriterLayout, minimumZeroRun: Int) {
         self.layout = layout
-        self.minimumZeroRun = minimumZeroRun
+        // Runs are looked for within a chunk.
+        self.minimumZeroRun = min(minimumZeroRun, ConversionSettings.chunkSize)
         encoder = layout.encoding?.makeEncoder()
     }
 

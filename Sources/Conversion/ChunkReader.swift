@@ -6,6 +6,8 @@ struct ChunkReader {
     /// Stored units that are no farther apart in the file than this are read at once: tables and markers between
     /// grains cost less than another request.
     private static let maximumGap: UInt64 = 64 << 10
+    /// How many bytes of such gaps a chunk may read: they take staging memory.
+    private static let maximumGaps: UInt64 = 256 << 10
 
     private let files: [ImageFile]
     private let decoder = UnitDecoder()
@@ -50,6 +52,8 @@ struct ChunkReader {
         var range: Range<UInt64> = 0..<0
         /// Where in the staging memory the range begins.
         var start = 0
+        /// Bytes of gaps that this chunk reads.
+        var gaps: UInt64 = 0
 
         /// The first byte of the staging memory that is free.
         var end: Int { start + range.count }
@@ -71,15 +75,17 @@ struct ChunkReader {
         let file = files[unit.file]
         let stop = min(unit.offset.bytes + UInt64(unit.storedBound), file.size)
         let wanted = unit.offset.bytes..<stop
+        let gap = wanted.lowerBound - min(wanted.lowerBound, read.range.upperBound)
         let continues =
             !read.range.isEmpty && read.file == unit.file && wanted.lowerBound >= read.range.lowerBound
-            && wanted.lowerBound <= read.range.upperBound + Self.maximumGap
+            && gap <= Self.maximumGap && read.gaps + gap <= Self.maximumGaps
         let extended = read.range.lowerBound..<max(read.range.upperBound, wanted.upperBound)
         if continues, unsafe read.start + extended.count <= slot.staging.count {
             read.range = extended
+            read.gaps += gap
         } else {
             read.flush(into: &slot)
-            read = StagedRead(file: unit.file, range: wanted, start: read.end)
+            read = StagedRead(file: unit.file, range: wanted, start: read.end, gaps: read.gaps)
         }
         guard unsafe read.end <= slot.staging.count else {
             throw file.damaged("compressed data takes several times the space of what it holds", at: wanted.lowerBound)
@@ -124,7 +130,7 @@ struct ChunkReader {
             let whole = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<unit.unitLength])
             let start = Int(unit.skipped)
             return Result { () throws(UnitDecoder.Failure) in
-                try unsafe decoder.decode(unit.coding, stored, into: whole)
+                try unsafe decoder.decode(unit.coding, stored, into: whole, minimumLength: unit.minimumLength)
                 unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: whole[start..<start + target.count]))
             }
         }

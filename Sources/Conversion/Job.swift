@@ -50,8 +50,10 @@ package final class Job: Sendable {
 
     /// How far the conversion is.
     package var progress: ConversionProgress {
-        ConversionProgress(
-            phase: .init(number: phaseNumber.load(ordering: .acquiring)),
-            bytesDone: copiedBytes.load(ordering: .relaxed), bytesTotal: totalBytes.load(ordering: .relaxed))
+        let phase = ConversionProgress.Phase(number: phaseNumber.load(ordering: .acquiring))
+        let total = totalBytes.load(ordering: .relaxed)
+        // A source that is being written to may turn out to have more data than it had when it was mapped.
+        let done = min(copiedBytes.load(ordering: .relaxed), total)
+        return ConversionProgress(phase: phase, bytesDone: done, bytesTotal: total)
     }
 }

@@ -31,6 +31,9 @@ package final class OutputFile: OutputSink, Sendable {
     private let direct: FileDescriptor?
     private let directWorks: Atomic<Bool>
     private let reserved: Guarded<UInt64>
+    private let bufferedBytes = Atomic<UInt64>(0)
+    /// Bytes written through the page cache after which their way to the device is begun, and the last such step awaited.
+    private static let dirtyStep: UInt64 = 64 << 20
     private let isFinished = Atomic<Bool>(false)
     private let job: Job
 
@@ -52,10 +55,7 @@ package final class OutputFile: OutputSink, Sendable {
         self.job = job
         switch kind {
         case .new(let replaces):
-            guard existing == nil || replaces else {
-                throw ImageError(
-                    .outputExists, "the output exists", advice: "remove it or pass --force", path: path)
-            }
+            try Self.requireReplaceable(path, replaces: replaces)
             temporaryPath = self.path + ".partial"
             if let stale = FileIdentity(path: temporaryPath), sources.contains(stale) {
                 throw ImageError(
@@ -70,7 +70,8 @@ package final class OutputFile: OutputSink, Sendable {
         direct =
             usesDirectIO
             ? try? FileDescriptor.open(
-                FilePath(temporaryPath), .writeOnly,
+                // The same file even if someone has moved it.
+                FilePath("/proc/self/fd/\(descriptor.rawValue)"), .writeOnly,
                 options: [.closeOnExec, FileDescriptor.OpenOptions(rawValue: linux_o_direct())])
             : nil
         directWorks = Atomic(direct != nil)
@@ -79,39 +80,85 @@ package final class OutputFile: OutputSink, Sendable {
     }
 
     deinit {
-        try? direct?.close()
-        try? descriptor.close()
+        // Before the lock goes with the descriptor: afterwards the file may be someone else's.
         if case .new = kind, !isFinished.load(ordering: .relaxed) {
             UnfinishedOutputs.remove(temporaryPath)
         }
+        try? direct?.close()
+        try? descriptor.close()
     }
 
-    /// Creates the temporary file, or takes over one that a killed conversion left.
-    private static func create(_ path: String, like existing: String?) throws(ImageError) -> FileDescriptor {
-        do {
-            let descriptor = try FileDescriptor.open(
-                FilePath(path), .readWrite, options: [.create, .closeOnExec, .noFollow],
-                permissions: FilePermissions(rawValue: 0o666))
-            do throws(ImageError) {
-                // Two conversions to one name: the second finds the lock of the first.
-                try FileLock.lockForWriting(descriptor, path: path)
-                guard ftruncate(descriptor.rawValue, 0) == 0 else {
-                    throw ImageError(.outputFailed, "can't empty the temporary file", path: path, errno: .current)
-                }
-            } catch {
-                try? descriptor.close()
-                throw error
-            }
-            var status = stat()
-            if let existing, unsafe stat(existing, &status) == 0 {
-                _ = fchmod(descriptor.rawValue, status.st_mode & 0o7777)
-            }
-            return descriptor
-        } catch let error as ImageError {
-            throw error
-        } catch {
-            throw ImageError(.outputFailed, "can't create the output", path: path, errno: error as? Errno)
+    /// Throws unless there is nothing at `path`, or a regular file that may be replaced.
+    private static func requireReplaceable(_ path: String, replaces: Bool) throws(ImageError) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return }
+        guard unsafe stat(path, &status) == 0 else {
+            throw ImageError(
+                .outputExists, "the output is a link that leads nowhere", advice: "remove it or choose another name",
+                path: path)
         }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw ImageError(
+                .outputExists, "the output exists and is no regular file",
+                advice: "-n with -O raw writes into a device", path: path)
+        }
+        guard replaces else {
+            throw ImageError(.outputExists, "the output exists", advice: "remove it or pass --force", path: path)
+        }
+    }
+
+    /// Creates the temporary file. One that a killed conversion left is deleted; one that a conversion is writing is
+    /// locked, and that is an error.
+    private static func create(_ path: String, like existing: String?) throws(ImageError) -> FileDescriptor {
+        // Each turn someone else has created or deleted the file between two of our steps.
+        for _ in 0..<16 {
+            if let descriptor = try openTemporary(path, options: [.create, .exclusiveCreate], unless: .fileExists) {
+                var status = stat()
+                if let existing, unsafe stat(existing, &status) == 0 {
+                    _ = fchmod(descriptor.rawValue, status.st_mode & 0o7777)
+                }
+                return descriptor
+            }
+            if let stale = try openTemporary(path, options: [], unless: .noSuchFileOrDirectory) {
+                unsafe _ = unlink(path)
+                try? stale.close()
+            }
+        }
+        throw ImageError(
+            .outputInUse, "another process creates and deletes the temporary file", advice: "choose another name",
+            path: path)
+    }
+
+    /// Opens and locks the temporary file.
+    /// - Returns: nil if opening ends with `expected`, or if the file has lost its name before it was locked.
+    private static func openTemporary(
+        _ path: String, options: FileDescriptor.OpenOptions, unless expected: Errno
+    ) throws(ImageError) -> FileDescriptor? {
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try FileDescriptor.open(
+                FilePath(path), .readWrite, options: options.union([.closeOnExec, .noFollow]),
+                permissions: options.contains(.create) ? FilePermissions(rawValue: 0o666) : nil)
+        } catch {
+            let errno = error as? Errno
+            if errno == expected { return nil }
+            throw ImageError(.outputFailed, "can't create the output", path: path, errno: errno)
+        }
+        do throws(ImageError) {
+            try FileLock.lockForWriting(descriptor, path: path)
+        } catch {
+            try? descriptor.close()
+            throw error
+        }
+        var opened = stat()
+        var named = stat()
+        guard unsafe fstat(descriptor.rawValue, &opened) == 0, unsafe lstat(path, &named) == 0,
+            FileIdentity(opened) == FileIdentity(named)
+        else {
+            try? descriptor.close()
+            return nil
+        }
+        return descriptor
     }
 
     private static func openExisting(_ path: String, size: UInt64) throws(ImageError) -> FileDescriptor {
@@ -154,11 +201,21 @@ package final class OutputFile: OutputSink, Sendable {
         return (direct.rawValue, true)
     }
 
+    /// Counts bytes that went into the page cache and keeps what the device has not got below twice ``dirtyStep``, so
+    /// that the last flush, during which nothing can be interrupted, is short.
+    func noteBuffered(_ count: Int) {
+        let before = bufferedBytes.add(UInt64(count), ordering: .relaxed).oldValue
+        if before / Self.dirtyStep != (before + UInt64(count)) / Self.dirtyStep {
+            _ = linux_write_back(descriptor.rawValue)
+        }
+    }
+
     /// Where data ends that ends `length` bytes into a chunk: a new file may get whole blocks, for it is cut to its size
-    /// when it is complete; an existing file or device must not be changed behind the disk.
+    /// when it is complete; an existing file or device must not be changed behind the disk,
+    /// whose size is whole sectors.
     func paddedEnd(of length: Int) -> Int {
         if case .new = kind { return .max }
-        return length
+        return length.alignedUp(to: 512)
     }
 
     /// Stops using direct transfers: the filesystem opened the file for them but refuses them.
@@ -170,7 +227,7 @@ package final class OutputFile: OutputSink, Sendable {
         guard case .new = kind else { return }
         try reserved.withLock { reserved throws(ImageError) in
             guard size > reserved else { return }
-            let grown = size.alignedUp(to: Self.growth)
+            let grown = min(size, UInt64(Int64.max) - Self.growth).alignedUp(to: Self.growth)
             if ftruncate(descriptor.rawValue, off_t(grown)) == 0 {
                 reserved = grown
             } else if ftruncate(descriptor.rawValue, off_t(size)) == 0 {
@@ -182,10 +239,11 @@ package final class OutputFile: OutputSink, Sendable {
     }
 
     /// Allocates storage for the whole file, so that it can't run out later.
-    package func allocate(_ size: UInt64) throws(ImageError) {
-        guard size > 0, linux_allocate(descriptor.rawValue, 0, off_t(size)) != 0 else { return }
+    /// - Returns: false if the filesystem can't.
+    package func allocate(_ size: UInt64) throws(ImageError) -> Bool {
+        guard size > 0, linux_allocate(descriptor.rawValue, 0, off_t(size)) != 0 else { return true }
         let errno = Errno.current
-        if errno == .notSupported { return }
+        if errno == .notSupported { return false }
         throw failure("can't allocate \(size) bytes", at: 0, errno)
     }
 

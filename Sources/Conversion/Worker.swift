@@ -139,7 +139,9 @@ final class Worker {
         let count = Int(completion.result)
         switch slots[slot].transfers[index].endpoint {
         case .source: job.readBytes.add(UInt64(count), ordering: .relaxed)
-        case .output: job.writtenBytes.add(UInt64(count), ordering: .relaxed)
+        case .output:
+            job.writtenBytes.add(UInt64(count), ordering: .relaxed)
+            if !slots[slot].transfers[index].isDirect { output.noteBuffered(count) }
         }
         if unsafe count < slots[slot].transfers[index].memory.count {
             slots[slot].transfers[index].offset += UInt64(count)

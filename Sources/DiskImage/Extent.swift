@@ -20,23 +20,6 @@ package struct Extent: Equatable, Sendable {
         /// ``ImageReader`` makes has none.
         case unallocated
     }
-
-    /// The extent without its first `distance` bytes, which must be fewer than its length.
-    package func dropping(first distance: UInt64) -> Extent {
-        guard distance > 0 else { return self }
-        var rest = self
-        rest.length -= distance
-        switch content {
-        case .zero, .unallocated:
-            break
-        case .data(let file, let offset):
-            rest.content = .data(file: file, offset: offset + distance)
-        case .compressed(var unit):
-            unit.skipped += distance
-            rest.content = .compressed(unit)
-        }
-        return rest
-    }
 }
 
 /// One compressed cluster or grain: what must be read and inflated as a whole to get any byte of it.
@@ -48,19 +31,23 @@ package struct CompressedUnit: Equatable, Sendable {
     /// Upper bound of the stored bytes. Formats that keep the true length beside the data (VMDK) or count only whole
     /// sectors (qcow2) cannot say it exactly without reading. The range may end after the end of the file.
     package var storedBound: Int
-    /// Bytes the unit inflates to, never fewer, never more.
+    /// Bytes the unit inflates to, never more.
     package var unitLength: Int
+    /// Bytes the unit inflates to at least: fewer than ``unitLength`` only for a unit in which the disk ends.
+    package var minimumLength: Int
     /// Bytes of the inflated unit before those the extent covers.
     package var skipped: UInt64
     package var coding: Coding
 
     package init(
-        file: Int, offset: HostOffset, storedBound: Int, unitLength: Int, skipped: UInt64 = 0, coding: Coding
+        file: Int, offset: HostOffset, storedBound: Int, unitLength: Int, minimumLength: Int? = nil,
+        skipped: UInt64 = 0, coding: Coding
     ) {
         self.file = file
         self.offset = offset
         self.storedBound = storedBound
         self.unitLength = unitLength
+        self.minimumLength = minimumLength ?? unitLength
         self.skipped = skipped
         self.coding = coding
     }

@@ -32,6 +32,8 @@ package final class ImageFile: Sendable {
             try? descriptor.close()
             throw error
         }
+        // Opening must not wait (for a FIFO's writer, say); reading may.
+        _ = fcntl(descriptor.rawValue, F_SETFL, O_RDONLY)
         self.path = path
         self.descriptor = descriptor
         size = facts.size
@@ -76,6 +78,18 @@ package final class ImageFile: Sendable {
         try? descriptor.close()
     }
 
+    /// Throws `inputDamaged` if the file is shorter than when it was opened.
+    func requireUnshortened() throws(ImageError) {
+        guard !isBlockDevice else { return }
+        var status = stat()
+        guard unsafe fstat(descriptor.rawValue, &status) == 0 else {
+            throw ImageError(.inputUnreadable, "can't examine the input", path: path, errno: .current)
+        }
+        guard UInt64(clamping: status.st_size) >= size else {
+            throw damaged("the file became shorter while it was read", at: UInt64(clamping: status.st_size))
+        }
+    }
+
     /// Reads exactly `count` bytes of metadata from `offset`.
     /// - Throws: `inputDamaged` if the range isn't inside the file (checked before anything is allocated),
     ///   `inputUnreadable` if the system can't read it.
@@ -83,6 +97,8 @@ package final class ImageFile: Sendable {
         guard offset <= size, UInt64(count) <= size - offset else {
             throw damaged("the file ends inside the \(what) (\(count) bytes; the file has \(size))", at: offset)
         }
+        // Making an empty array this way would write to storage that all empty arrays share.
+        guard count > 0 else { return [] }
         var problem: ImageError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = 0

@@ -14,6 +14,8 @@ package struct ImageOpener: Sendable {
     package var ignoresParentChanges = false
     /// Opens a file in whatever format it is; for formats whose backing file may be in another.
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
+    /// Every file that was opened, by this opener and those made from it.
+    package let opened = OpenedFiles()
     /// The files through which the chain of parents has come, youngest first.
     private var descendants: [FileIdentity] = []
 
@@ -31,7 +33,9 @@ package struct ImageOpener: Sendable {
 
     /// Opens the image itself.
     package func open(_ path: String) throws(ImageError) -> ImageFile {
-        try ImageFile(path: path, lock: locks)
+        let file = try ImageFile(path: path, lock: locks)
+        opened.append(file)
+        return file
     }
 
     /// Opens the file that `image` calls `name`: relative names start in the directory of `image`, both kinds of slash
@@ -39,7 +43,7 @@ package struct ImageOpener: Sendable {
     /// last component beside the image.
     package func open(named name: String, by image: ImageFile) throws(ImageError) -> ImageFile {
         let path = try find(name, by: image)
-        let file = try ImageFile(path: path, lock: locks)
+        let file = try open(path)
         if file.isBlockDevice, !allowsOutsideFiles {
             throw ImageError(
                 .inputUnsupported, "the image names a device: \"\(name)\"",

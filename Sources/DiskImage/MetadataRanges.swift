@@ -1,28 +1,48 @@
 /// The ranges of a file that hold an image's own tables: guest data can't be there, and two tables can't share a byte.
 package struct MetadataRanges: Sendable {
-    /// Sorted by start, free of overlaps.
-    private let starts: [UInt64]
-    private let ends: [UInt64]
+    /// Where the tables of equal length start, sorted: there may be millions.
+    private let tables: [UInt64]
+    private let tableLength: UInt64
+    /// The few others.
+    private let others: [Range<UInt64>]
 
-    /// - Returns: nil if two of the ranges overlap, with their starts in `overlap`.
-    package init(_ ranges: [Range<UInt64>], overlap report: (UInt64, UInt64) -> ImageError) throws(ImageError) {
-        let sorted = ranges.filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }
-        for (left, right) in zip(sorted, sorted.dropFirst()) where right.lowerBound < left.upperBound {
-            throw report(left.lowerBound, right.lowerBound)
+    /// - Parameters:
+    ///   - tables: where the tables of `tableLength` bytes start, in any order.
+    ///   - others: further ranges.
+    ///   - overlap: makes the error for two ranges that overlap and start at the given offsets.
+    package init(
+        tables: consuming [UInt64], tableLength: UInt64, others: [Range<UInt64>],
+        overlap: (UInt64, UInt64) -> ImageError
+    ) throws(ImageError) {
+        tables.sort()
+        self.tables = tables
+        self.tableLength = tableLength
+        self.others = others.filter { !$0.isEmpty }
+        for index in self.tables.indices.dropFirst() where self.tables[index] - self.tables[index - 1] < tableLength {
+            throw overlap(self.tables[index - 1], self.tables[index])
         }
-        starts = sorted.map(\.lowerBound)
-        ends = sorted.map(\.upperBound)
+        for (index, range) in self.others.enumerated() {
+            if let table = tableIntersecting(range) { throw overlap(range.lowerBound, table) }
+            for other in self.others[..<index] where other.overlaps(range) {
+                throw overlap(other.lowerBound, range.lowerBound)
+            }
+        }
     }
 
     /// Whether any byte of `range`, which is not empty, belongs to a table.
     package func intersect(_ range: Range<UInt64>) -> Bool {
+        tableIntersecting(range) != nil || others.contains { $0.overlaps(range) }
+    }
+
+    private func tableIntersecting(_ range: Range<UInt64>) -> UInt64? {
         // The last table that starts before the end of `range` decides: tables do not overlap.
         var low = 0
-        var high = starts.count
+        var high = tables.count
         while low < high {
             let middle = (low + high) / 2
-            if starts[middle] < range.upperBound { low = middle + 1 } else { high = middle }
+            if tables[middle] < range.upperBound { low = middle + 1 } else { high = middle }
         }
-        return low > 0 && ends[low - 1] > range.lowerBound
+        guard low > 0, tables[low - 1] + tableLength > range.lowerBound else { return nil }
+        return tables[low - 1]
     }
 }

@@ -1,15 +1,15 @@
 /// A byte position on the virtual disk, as the guest sees it.
-public struct GuestOffset: Hashable, Comparable, Sendable {
+package struct GuestOffset: Hashable, Comparable, Sendable {
     /// Bytes from the start of the disk.
-    public var bytes: UInt64
+    package var bytes: UInt64
 
     /// The position `bytes` after the start of the disk.
-    public init(_ bytes: UInt64) {
+    package init(_ bytes: UInt64) {
         self.bytes = bytes
     }
 
     /// Orders positions from the start of the disk.
-    public static func < (left: Self, right: Self) -> Bool { left.bytes < right.bytes }
+    package static func < (left: Self, right: Self) -> Bool { left.bytes < right.bytes }
 
     package static func + (offset: Self, distance: UInt64) -> Self { Self(offset.bytes + distance) }
 
@@ -18,17 +18,17 @@ public struct GuestOffset: Hashable, Comparable, Sendable {
 }
 
 /// A byte position in a file of the image (the "host" side, in QEMU's terms).
-public struct HostOffset: Hashable, Comparable, Sendable {
+package struct HostOffset: Hashable, Comparable, Sendable {
     /// Bytes from the start of the file.
-    public var bytes: UInt64
+    package var bytes: UInt64
 
     /// The position `bytes` after the start of the file.
-    public init(_ bytes: UInt64) {
+    package init(_ bytes: UInt64) {
         self.bytes = bytes
     }
 
     /// Orders positions from the start of the file.
-    public static func < (left: Self, right: Self) -> Bool { left.bytes < right.bytes }
+    package static func < (left: Self, right: Self) -> Bool { left.bytes < right.bytes }
 
     package static func + (offset: Self, distance: UInt64) -> Self { Self(offset.bytes + distance) }
 

@@ -26,10 +26,7 @@ final class QCOW2Map: DiskMap {
         let bytes = try file.read(at: header.l1TableOffset, count: count * 8, what: "L1 table")
         l1 = (0..<count).map { bytes.bigEndian(UInt64.self, at: $0 * 8) & QCOW2.offsetMask }
 
-        var ranges = [0..<cluster]
-        ranges.append(header.l1TableOffset..<header.l1TableOffset + UInt64(count) * 8)
-        ranges.append(
-            header.refcountTableOffset..<header.refcountTableOffset + UInt64(header.refcountTableClusters) * cluster)
+        var tables: [UInt64] = []
         for (index, offset) in l1.enumerated() where offset != 0 {
             let entryOffset = header.l1TableOffset + UInt64(index) * 8
             guard offset % cluster == 0 else {
@@ -38,9 +35,14 @@ final class QCOW2Map: DiskMap {
             guard offset <= file.size, cluster <= file.size - offset else {
                 throw file.damaged("L1 entry \(index) points past the end of the file: byte \(offset)", at: entryOffset)
             }
-            ranges.append(offset..<offset + cluster)
+            tables.append(offset)
         }
-        metadata = try MetadataRanges(ranges) { first, second in
+        let refcountLength = UInt64(header.refcountTableClusters) * cluster
+        let others = [
+            0..<cluster, header.l1TableOffset..<header.l1TableOffset + UInt64(count) * 8,
+            header.refcountTableOffset..<header.refcountTableOffset + refcountLength,
+        ]
+        metadata = try MetadataRanges(tables: tables, tableLength: cluster, others: others) { first, second in
             file.damaged("two of the qcow2's tables overlap: one starts at byte \(first)", at: second)
         }
     }

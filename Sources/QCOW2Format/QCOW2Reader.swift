@@ -80,8 +80,8 @@ package struct QCOW2Reader: ImageReader {
             details.append(("refcount-bits", .integer(16)))
         }
         if let dataFile = extensions.dataFile { details.append(("data-file", .string(dataFile))) }
-        details.append(("snapshots", .integer(UInt64(header.snapshotCount))))
-        details.append(("bitmaps", .boolean(extensions.hasBitmaps)))
+        details.append(("snapshot-count", .integer(UInt64(header.snapshotCount))))
+        details.append(("has-bitmaps", .boolean(extensions.hasBitmaps)))
         var warnings: [String] = []
         if header.snapshotCount > 0 { warnings.append("internal snapshots are not copied; the current state is") }
         if extensions.hasBitmaps { warnings.append("persistent bitmaps are not copied") }

@@ -10,25 +10,30 @@ extension Converter {
         let start = clock.now
         let settings = try makeSettings()
         let format = try target.resolvedFormat()
-        let (_, reader) = try source.open()
+        let (reader, files) = try source.open()
         let info = reader.info
         for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
 
         let map = try reader.makeMap()
         let survey = try Survey(map) { job.isStopped }
-        let sources = map.files.map(\.identity)
+        guard map.virtualSize <= Self.maximumSize else {
+            throw ImageError(
+                .inputUnsupported, "a disk of \(map.virtualSize) bytes is larger than any file can be",
+                path: source.path)
+        }
         let virtualSize = (map.virtualSize + (DiskImageTarget.sectorSize - 1)) & ~(DiskImageTarget.sectorSize - 1)
         let writer = try target.makeWriter(format, virtualSize: virtualSize)
         let zeroRun = try target.effectiveZeroRun(format)
 
         let output = try OutputFile(
-            path: target.path, kind: target.outputKind(virtualSize: virtualSize), sources: sources,
+            path: target.path, kind: target.outputKind(virtualSize: virtualSize), sources: files.identities,
             usesDirectIO: usesDirectIO, job: job)
         try prepare(output, format, virtualSize: virtualSize)
         job.begin(.copying, total: survey.dataBytes)
         let engine = Engine(settings: settings, job: job, logger: logger)
         let fileSize = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: survey.dataBytes)
+        try files.requireUnshortened()
         try output.commit(size: fileSize)
 
         var report = ConversionReport(
@@ -39,6 +44,9 @@ extension Converter {
         report.finish(job, fileSize: fileSize, seconds: elapsed / .seconds(1))
         return report
     }
+
+    /// What a file's offsets reach, less room for tables.
+    private static let maximumSize = UInt64(Int64.max) >> 1
 
     private func makeSettings() throws(ImageError) -> ConversionSettings {
         let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
@@ -59,7 +67,9 @@ extension Converter {
 
     private func prepare(_ output: OutputFile, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
         guard case .raw(let options) = format else { return }
-        if options.preallocation != .off { try output.allocate(virtualSize) }
+        if options.preallocation != .off, try !output.allocate(virtualSize) {
+            logger.warning("\(target.path): the filesystem can't allocate storage in advance")
+        }
         try output.reserve(upTo: virtualSize)
     }
 }

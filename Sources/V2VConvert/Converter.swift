@@ -57,6 +57,8 @@ public struct Converter: Sendable {
                 }
                 defer { group.cancelAll() }
                 let report = try await run(job)
+                group.cancelAll()
+                try await group.waitForAll()
                 progress?(job.progress)
                 return report
             }

@@ -25,13 +25,15 @@ public struct DiskImageSource: Sendable {
         try open().reader.info
     }
 
-    func open() throws(ImageError) -> (file: ImageFile, reader: any ImageReader) {
+    /// Opens the image.
+    /// - Returns: its reader, and the files it consists of, more of which may be opened by making the map.
+    func open() throws(ImageError) -> (reader: any ImageReader, files: OpenedFiles) {
         var opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks) {
             (file, format, opener) throws(ImageError) in
             try ImageProbe.open(file, format: format, opener: opener)
         }
         opener.ignoresParentChanges = ignoresParentChanges
         let file = try opener.open(path)
-        return (file, try ImageProbe.open(file, format: format, opener: opener))
+        return (try ImageProbe.open(file, format: format, opener: opener), opener.opened)
     }
 }

@@ -51,7 +51,15 @@ struct ForeignSignature {
 
     /// Formats that are recognisable without their magic.
     private static func remains(_ probe: ProbeData) -> String? {
-        if probe.has(Array("# Disk DescriptorFile".utf8), at: 512) { return "a VMDK" }
+        // A sparse VMDK has a version and bytes that notice a transfer in text mode, or a descriptor behind the header.
+        if probe.prefix.count >= 512, (1...3).contains(probe.prefix.littleEndian(UInt32.self, at: 4)),
+            probe.has([0x0A, 0x20, 0x0D, 0x0A], at: 73)
+        {
+            return "a VMDK"
+        }
+        let behindHeader = probe.prefix.dropFirst(512).prefix(1024).prefix { $0 != 0 }
+        let text = String(decoding: behindHeader, as: UTF8.self)
+        if text.hasPrefix("# Disk DescriptorFile") || text.contains("createType=") { return "a VMDK" }
         let isShort = probe.fileSize < 512
         for (magic, name) in [
             (Array("QFI\u{FB}".unicodeScalars.map { UInt8($0.value) }), "a qcow2 image"),

@@ -36,16 +36,19 @@ final class SparseExtent {
         let bytes = try file.read(at: start, count: count * 4, what: "grain directory")
         directory = (0..<count).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
 
-        var ranges = layout.reserved + [start..<start + UInt64(count) * 4]
+        var tables: [UInt64] = []
         for (index, sector) in directory.enumerated() where sector != 0 {
             let offset = UInt64(sector) * VMDK.sectorSize
             guard offset <= file.size, layout.tableLength <= file.size - offset else {
                 throw file.damaged(
                     "grain table \(index) is not inside the file: sector \(sector)", at: start + UInt64(index) * 4)
             }
-            ranges.append(offset..<offset + layout.tableLength)
+            tables.append(offset)
         }
-        metadata = try MetadataRanges(ranges) { first, second in
+        metadata = try MetadataRanges(
+            tables: tables, tableLength: layout.tableLength,
+            others: layout.reserved + [start..<start + UInt64(count) * 4]
+        ) { first, second in
             file.damaged("two of the VMDK's tables overlap: one starts at byte \(first)", at: second)
         }
     }
@@ -120,13 +123,14 @@ final class SparseExtent {
             bound = min(bound, UInt64(next) * VMDK.sectorSize - start)
         }
         let grainStart = offset - skipped
-        let unitLength = min(layout.grainLength, length - grainStart)
+        // A grain in which the disk ends may be stored whole or cut.
+        let used = min(layout.grainLength, length - grainStart)
         return Extent(
-            length: min(unitLength - skipped, limit),
+            length: min(used - skipped, limit),
             content: .compressed(
                 CompressedUnit(
                     file: fileIndex, offset: HostOffset(start), storedBound: Int(bound),
-                    unitLength: Int(unitLength), skipped: skipped,
+                    unitLength: Int(layout.grainLength), minimumLength: Int(used), skipped: skipped,
                     coding: .vmdkGrain(headerLength: headerLength, sector: grainStart / VMDK.sectorSize))))
     }
 

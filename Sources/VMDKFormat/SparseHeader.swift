@@ -18,12 +18,8 @@ struct SparseHeader: Equatable {
     var descriptorSize: UInt64
     /// Entries of each grain table, a power of two, normally 512.
     var grainTableEntries: UInt64
-    /// Sector of the redundant grain directory; meaningful with flag bit 1.
-    var redundantDirectoryOffset: UInt64
     /// Sector of the grain directory, or ``directoryAtEnd``.
     var directoryOffset: UInt64
-    /// First sector after the metadata.
-    var overhead: UInt64
     /// Whether the last writer crashed.
     var isUnclean: Bool
     var isCompressed: Bool

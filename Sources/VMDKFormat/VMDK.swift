@@ -27,9 +27,9 @@ package enum VMDK {
 
     /// Longest descriptor that is read, in bytes. Real ones have a few hundred bytes; VMware reserves 10 KiB.
     static let maximumDescriptorLength = 1 << 20
-    /// Most entries of a grain directory: 32 MiB of memory. 2 TiB, the most a hosted sparse file can hold, take 65,536
-    /// with default grains and 1 Mi with the smallest legal ones.
-    static let maximumDirectoryEntries: UInt64 = 8 << 20
+    /// Most entries of a disk's grain directories together: 8 MiB of memory. 2 TiB, the most a hosted sparse file can
+    /// hold, take 65,536 with default grains and 1 Mi with the smallest legal ones.
+    static let maximumDirectoryEntries: UInt64 = 2 << 20
     /// Largest compressed grain, which must be inflated as a whole, in sectors (2 MiB). VMware writes 64 KiB.
     static let maximumCompressedGrain: UInt64 = 4096
     /// Largest grain that is accepted at all, in sectors (1 GiB).

@@ -28,18 +28,48 @@ package struct VMDKReader: ImageReader {
         self.file = file
         self.opener = opener
         if prefix.starts(with: VMDK.sparseMagic) {
-            let sparse = try Self.openSparse(file)
-            descriptor = try Self.embeddedDescriptor(of: file, header: sparse.header)
-            let length = try Self.length(of: file, header: sparse.header, line: descriptor.extents.first)
-            extents = [OpenedExtent(length: length, storage: .sparse(file: 0, header: sparse.header))]
+            let header = try Self.openSparse(file)
+            descriptor = try Self.embeddedDescriptor(of: file, header: header)
+            let length = try Self.length(of: file, header: header, line: descriptor.extents.first)
+            extents = [OpenedExtent(length: length, storage: .sparse(file: 0, header: header))]
             files = [file]
         } else {
             descriptor = try Self.textDescriptor(of: file)
             (extents, files) = try Self.openExtents(of: descriptor, in: file, opener: opener)
         }
-        let sizes = extents.map(\.length)
-        guard sizes.reduce(into: UInt64?(0), { sum, size in sum = sum?.addingWithoutOverflow(size) }) != nil else {
-            throw file.damaged("the sizes of the extents add up to more than 2^64 bytes")
+        try requireReasonableSize()
+    }
+
+    /// Extents whose sizes add up to no possible disk, or whose tables would take more memory than any real disk's.
+    private func requireReasonableSize() throws(ImageError) {
+        var size: UInt64 = 0
+        var directoryEntries: UInt64 = 0
+        var sparseFiles: Set<Int> = []
+        for extent in extents {
+            size = size.addingReportingOverflow(extent.length).overflow ? .max : size + extent.length
+            guard size <= UInt64(Int64.max) else {
+                throw file.damaged("the sizes of the extents add up to more than 2^63 bytes")
+            }
+            let number: Int
+            switch extent.storage {
+            case .zero, .flat: continue
+            case .sparse(let file, let header):
+                number = file
+                directoryEntries += header.directoryEntries
+            case .cowd(let file, let header):
+                number = file
+                directoryEntries += UInt64(header.directoryEntries)
+            case .seSparse(let file, _):
+                number = file
+                directoryEntries += extent.length.dividedUp(by: SESparseHeader.tableCoverage)
+            }
+            guard sparseFiles.insert(number).inserted else {
+                throw file.damaged("the descriptor lists the sparse file \"\(files[number].path)\" twice")
+            }
+            guard directoryEntries <= VMDK.maximumDirectoryEntries else {
+                throw file.damaged(
+                    "the extents have grain directories of more than \(VMDK.maximumDirectoryEntries) entries")
+            }
         }
     }
 
@@ -87,9 +117,9 @@ extension VMDKReader {
     }
 
     /// The header to go by: the footer's, where the header says that the directory is at the end.
-    private static func openSparse(_ file: ImageFile) throws(ImageError) -> (header: SparseHeader, isStream: Bool) {
+    private static func openSparse(_ file: ImageFile) throws(ImageError) -> SparseHeader {
         let header = try SparseHeader(file: file)
-        guard header.directoryOffset == SparseHeader.directoryAtEnd else { return (header, false) }
+        guard header.directoryOffset == SparseHeader.directoryAtEnd else { return header }
         var footer = try StreamFooter.find(in: file)
         guard footer.directoryOffset != SparseHeader.directoryAtEnd else {
             throw file.damaged("the stream's footer does not say where the grain directory is")
@@ -100,7 +130,7 @@ extension VMDKReader {
         // Footers repeat the header; the descriptor is where the header says.
         footer.descriptorOffset = header.descriptorOffset
         footer.descriptorSize = header.descriptorSize
-        return (footer, true)
+        return footer
     }
 
     private static func embeddedDescriptor(
@@ -184,7 +214,7 @@ extension VMDKReader {
                 extents.append(OpenedExtent(length: length, storage: .flat(file: number, offset: offset)))
             case .sparse:
                 let number = try index(of: name)
-                let header = try openSparse(files[number]).header
+                let header = try openSparse(files[number])
                 let length = try Self.length(of: files[number], header: header, line: line)
                 extents.append(OpenedExtent(length: length, storage: .sparse(file: number, header: header)))
             case .vmfsSparse:
@@ -232,6 +262,9 @@ extension VMDKReader {
         for case .sparse(_, let header) in extents.map(\.storage) {
             grain = grain ?? header.grainLength
             if header.isUnclean { isUnclean = true }
+        }
+        if descriptor.extents.contains(where: { $0.access == .none }) {
+            warnings.append("an extent is marked NOACCESS; it is read as zeros")
         }
         if isUnclean { warnings.append("the program that wrote the disk did not close it properly") }
         let others = files.filter { $0.identity != file.identity }
@@ -281,12 +314,5 @@ extension VMDKReader {
             members.append(("cluster-size", .integer(SESparseHeader.grainLength)))
         }
         return .object(members)
-    }
-}
-
-extension UInt64 {
-    fileprivate func addingWithoutOverflow(_ other: UInt64) -> UInt64? {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? nil : sum
     }
 }

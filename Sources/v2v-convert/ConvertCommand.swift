@@ -9,8 +9,7 @@ struct ConvertCommand: AsyncParsableCommand {
         abstract: "Convert a virtual machine's disk.",
         usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
         discussion: """
-            Reads VMDK (monolithicSparse, monolithicFlat, streamOptimized and their split kinds), qcow2 and raw; writes \
-            qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
+            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, and raw; writes qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:

@@ -36,13 +36,13 @@ struct InfoCommand: ParsableCommand {
         var source = DiskImageSource(path: image, format: format.map(ImageFormat.init(rawValue:)))
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
-        do throws(ImageError) {
+        do {
             let info = try source.info()
             switch output {
-            case .json: try? JSONOutput.print(info)
-            case .human: print(Self.text(info))
+            case .json: try JSONOutput.print(info)
+            case .human: try Terminal.result(Self.text(info) + "\n")
             }
-        } catch {
+        } catch let error as ImageError {
             if output == .json { try JSONOutput.print(error) }
             throw error
         }

@@ -7,7 +7,7 @@ enum JSONOutput {
     static func print(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        try Terminal.result(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
     }
 
     /// Prints an error as `{"error": {…}}`.
@@ -28,7 +28,8 @@ enum JSONOutput {
         }
         let failure = Failure(
             code: error.code.rawValue, message: error.message, advice: error.advice, path: error.path,
-            offset: error.offset, errno: error.errno?.rawValue, exitStatus: ExitStatus.of(error.code))
+            offset: error.offset, errno: error.errno?.rawValue,
+            exitStatus: SignalGuard.received.map { 128 + $0 } ?? ExitStatus.of(error.code))
         try print(["error": failure])
     }
 

@@ -10,11 +10,20 @@ struct Main {
     /// interrupt would kill the process there.
     static func main() {
         SignalGuard.install()
+        raiseDescriptorLimit()
         let ended = DispatchSemaphore(value: 0)
         Task.detached {
             exit(await run(Array(CommandLine.arguments.dropFirst())))
         }
         ended.wait()
+    }
+
+    /// A split disk of 2 TiB has more than a thousand files, the usual soft limit; the hard limit is ours to use.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private static func run(_ arguments: [String]) async -> Int32 {

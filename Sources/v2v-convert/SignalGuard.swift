@@ -27,7 +27,8 @@ enum SignalGuard {
         _ = signal(SIGXFSZ, SIG_IGN)
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
-        for signal in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&signals, signal) }
+        // A signal that is ignored already (nohup, background jobs of scripts) stays ignored.
+        for signal in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(signal) { unsafe sigaddset(&signals, signal) }
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
         let awaited = signals
         var thread = pthread_t()
@@ -41,6 +42,12 @@ enum SignalGuard {
                 }
                 return nil
             }, box.toOpaque())
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var current = sigaction()
+        unsafe sigaction(number, nil, &current)
+        return unsafe unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
     }
 
     private final class Box {

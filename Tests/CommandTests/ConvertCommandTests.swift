@@ -77,6 +77,56 @@ import Testing
         #expect(try contents(of: vmdk) == before)
     }
 
+    @Test func refusesADescriptorAsItsOwnOutput() throws {
+        let image = directory.file("flat.vmdk")
+        try QEMU.convert(raw, to: image, format: "vmdk", options: "subformat=monolithicFlat")
+        let before = try contents(of: image)
+        #expect(try run(["--force", "-O", "raw", image, image]).status == 20)
+        #expect(try contents(of: image) == before)
+    }
+
+    @Test func replacesOnlyRegularFiles() throws {
+        let pipe = directory.file("pipe.raw")
+        try Tool.check("mkfifo", [pipe])
+        #expect(try run(["--force", vmdk, pipe]).status == 20)
+        try FileManager.default.createSymbolicLink(atPath: directory.file("astray.raw"), withDestinationPath: "nowhere")
+        #expect(try run([vmdk, directory.file("astray.raw")]).status == 20)
+        #expect(try run(["--force", "-O", "raw", vmdk, directory.path]).status == 20)
+        #expect(directory.names == ["astray.raw", "disk.raw", "disk.vmdk", "pipe.raw"])
+    }
+
+    @Test func leavesAloneWhatTheTemporaryNameIsLinkedTo() throws {
+        let precious = try directory.write([1, 2, 3], to: "precious")
+        try FileManager.default.linkItem(atPath: precious, toPath: directory.file("out.qcow2.partial"))
+        #expect(try run([vmdk, directory.file("out.qcow2")]).status == 0)
+        #expect(try contents(of: precious) == [1, 2, 3])
+    }
+
+    @Test func zerosTheRestOfTheLastSectorInPlace() throws {
+        let source = try directory.write([UInt8](repeating: 7, count: 1000), to: "odd.raw")
+        let out = try directory.write([UInt8](repeating: 0xAB, count: 4096), to: "out.raw")
+        #expect(try run(["-n", "-f", "raw", source, out]).status == 0)
+        let expected = [UInt8](repeating: 7, count: 1000) + [UInt8](repeating: 0, count: 24)
+        #expect(try Array(contents(of: out)[..<1024]) == expected)
+        #expect(try contents(of: out)[1024...].allSatisfy { $0 == 0xAB })
+    }
+
+    @Test(arguments: ["1M", "4M"])
+    func leavesOutLongRunsOfZeros(run length: String) throws {
+        var bytes = [UInt8](repeating: 0, count: 16 << 20)
+        bytes[9 << 20] = 1
+        let source = try directory.write(bytes, to: "sparse.raw")
+        let out = directory.file("out.raw")
+        #expect(try run(["-S", length, source, out]).status == 0)
+        #expect(try Int(Tool.check("stat", ["-c", "%b", out]).split(separator: "\n")[0]) ?? 0 <= 4 << 11)
+        try QEMU.requireIdentical(source, out, format: "raw")
+    }
+
+    @Test func aLostReportIsAnError() throws {
+        let command = "exec '\(Tool.converter)' --json -q '\(vmdk)' '\(directory.file("out.raw"))' > /dev/full"
+        #expect(try Tool.run("sh", ["-c", command]).status == 21)
+    }
+
     @Test func replacesWhatALinkLeadsTo() throws {
         let target = try directory.write([1], to: "target.qcow2")
         try FileManager.default.createSymbolicLink(atPath: directory.file("link.qcow2"), withDestinationPath: target)

@@ -90,7 +90,8 @@ import Testing
 
     @Test(arguments: [
         "RW many FLAT \"x\"", "RW 1 FLAT", "RW 99999999999999999999 FLAT \"x\"", "RW 18446744073709551615 ZERO",
-        "RW 1 HOLOGRAM \"x\"", "", "RW 36028797018963967 ZERO\nRW 36028797018963967 ZERO",
+        "RW 36028797018963967 ZERO", "RW 18014398509481984 ZERO", "RW 1 HOLOGRAM \"x\"", "",
+        "RW 36028797018963967 ZERO\nRW 36028797018963967 ZERO",
     ])
     func descriptorsMustMakeSense(extents: String) throws {
         try refuse(try directory.write(Array(descriptor(extent: extents).utf8), to: "image.vmdk"), status: 12)
@@ -109,6 +110,25 @@ import Testing
         let image = try directory.write(bytes, to: "image.raw")
         try refuse(image, status: 11)
         #expect(try Tool.run(Tool.converter, ["-f", "raw", image, directory.file("out.raw")]).status == 0)
+    }
+
+    @Test func remainsOfAVMDKAreNeverRaw() throws {
+        let raw = try directory.write(DamagedImage.content.bytes(), to: "raw")
+        try QEMU.convert(
+            raw, to: directory.file("split.vmdk"), format: "vmdk", options: "subformat=twoGbMaxExtentSparse")
+        var extent = try contents(of: directory.file("split-s001.vmdk"))
+        extent[0] ^= 0xFF
+        try refuse(try directory.write(extent, to: "broken.vmdk"), status: 11)
+        var stream = try DamagedImage.stream().bytes
+        stream.replaceSubrange(0..<80, with: [UInt8](repeating: 0, count: 80))
+        try refuse(try directory.write(stream, to: "stream.vmdk"), status: 11)
+    }
+
+    @Test func aSparseFileThatIsListedOftenTakesNoMemory() throws {
+        let raw = try directory.write(DamagedImage.content.bytes(), to: "raw")
+        try QEMU.convert(raw, to: directory.file("one.vmdk"), format: "vmdk")
+        let lines = (0..<1000).map { _ in "RW 18431 SPARSE \"one.vmdk\"" }.joined(separator: "\n")
+        try refuse(try directory.write(Array(descriptor(extent: lines).utf8), to: "image.vmdk"), status: 12)
     }
 
     @Test func aFixedVHDIsNotRaw() throws {

@@ -49,6 +49,16 @@ import Testing
         #expect(directory.names == ["disk.raw"])
     }
 
+    @Test func anIgnoredSignalStaysIgnored() throws {
+        let out = directory.file("out.qcow2")
+        let command = "trap '' HUP; exec '\(Tool.converter)' -q -c --compression-level 9 '\(raw)' '\(out)'"
+        let running = try Tool.start("sh", ["-c", command])
+        usleep(300_000)
+        running.signal(SIGHUP)
+        #expect(try running.wait().status == 0)
+        try QEMU.requireIdentical(raw, out, format: "qcow2")
+    }
+
     @Test func aFileSizeLimitIsAnErrorWithAnOffset() throws {
         let out = directory.file("out.raw")
         let result = try Tool.run("sh", ["-c", "ulimit -f 20000; exec '\(Tool.converter)' '\(raw)' '\(out)'"])
@@ -85,6 +95,21 @@ import Testing
             Tool.converter, ["-c", "--compression-level", "12", "-m", "1", source, directory.file("out.qcow2")])
         usleep(300_000)
         truncate(source, 1 << 20)
+        let result = try running.wait()
+        #expect(result.status == 12 && result.error.contains("shorter"), "\(result.status) \(result.error)")
+        #expect(directory.names == ["disk.raw", "shrinking.raw"])
+    }
+
+    @Test func aSourceThatLosesItsEndBehindAHoleIsAnError() throws {
+        let source = try directory.write([UInt8](joining: .mixed, times: 6), to: "shrinking.raw")
+        truncate(source, 2 << 30)
+        let tail = open(source, O_WRONLY)
+        #expect(pwrite(tail, "end", 3, (2 << 30) - 512) == 3)
+        close(tail)
+        let running = try Tool.start(
+            Tool.converter, ["-c", "--compression-level", "12", "-m", "1", source, directory.file("out.qcow2")])
+        usleep(300_000)
+        truncate(source, 1 << 30)
         let result = try running.wait()
         #expect(result.status == 12 && result.error.contains("shorter"), "\(result.status) \(result.error)")
         #expect(directory.names == ["disk.raw", "shrinking.raw"])

@@ -105,8 +105,8 @@ package final class RunningTool {
         let termination = status & 0x7F
         return Tool.Result(
             status: termination == 0 ? (status >> 8) & 0xFF : -termination,
-            output: String(decoding: try Data(contentsOf: URL(filePath: outputFile)), as: UTF8.self),
-            error: String(decoding: try Data(contentsOf: URL(filePath: errorFile)), as: UTF8.self),
+            output: String(decoding: try contents(of: outputFile), as: UTF8.self),
+            error: String(decoding: try contents(of: errorFile), as: UTF8.self),
             seconds: elapsed)
     }
 }

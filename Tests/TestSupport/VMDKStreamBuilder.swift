@@ -7,6 +7,8 @@ package struct VMDKStreamBuilder {
     package var grainSectors = 128
     /// Version in header and footer.
     package var version: UInt32 = 3
+    /// Whether a last grain in which the disk ends is padded with zeros.
+    package var storesLastGrainWhole = false
     /// Bytes after the end-of-stream marker.
     package var trailer: [UInt8] = []
     /// Deflates a grain to a zlib stream.
@@ -29,9 +31,10 @@ package struct VMDKStreamBuilder {
             var entries = [UInt32](repeating: 0, count: 512)
             for grain in table..<min(table + 512, grains) {
                 let start = grain * grainLength
-                let bytes = Array(disk[start..<min(start + grainLength, disk.count)])
+                var bytes = Array(disk[start..<min(start + grainLength, disk.count)])
                 if bytes.allSatisfy({ $0 == 0 }) { continue }
                 entries[grain - table] = UInt32(file.count / 512)
+                if storesLastGrainWhole { bytes += [UInt8](repeating: 0, count: grainLength - bytes.count) }
                 let stream = deflate(bytes)
                 file += littleEndian(UInt64(grain * grainSectors)) + littleEndian(UInt32(stream.count)) + stream
                 pad(&file, to: 512)

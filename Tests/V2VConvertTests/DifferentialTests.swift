@@ -51,6 +51,38 @@ import V2VConvert
         try await convert(path, raw, to: TargetVariant.main, in: directory)
     }
 
+    /// VirtualBox stores the last grain whole although the disk ends in it.
+    @Test(arguments: [true, false])
+    func theLastGrainOfAStreamMayBeStoredWhole(isWhole: Bool) async throws {
+        let directory = try TemporaryDirectory()
+        let bytes = DiskContent.mixed.bytes()
+        let raw = try directory.write(bytes, to: "raw")
+        var builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
+        builder.storesLastGrainWhole = isWhole
+        let path = try directory.write(builder.image(of: bytes), to: "in.vmdk")
+        try await convert(path, raw, to: TargetVariant.main, in: directory)
+    }
+
+    /// Compressed clusters in descending order with gaps: nothing can be read in one go.
+    @Test(arguments: ["4k", "64k"])
+    func fragmentedCompressedClusters(size: String) async throws {
+        let directory = try TemporaryDirectory()
+        let image = directory.file("in.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-o", "cluster_size=\(size)", image, "8M"])
+        let bytes = size == "4k" ? 4096 : 65536
+        let count = (8 << 20) / bytes
+        var commands: [String] = []
+        for step in 0..<7 {
+            for index in stride(from: step, to: count, by: 7).reversed() {
+                commands += ["-c", "write -q -c -P \(index % 251 + 1) \(index * bytes) \(bytes)"]
+            }
+        }
+        try Tool.check("qemu-io", ["-f", "qcow2"] + commands + [image])
+        let raw = directory.file("raw")
+        try Tool.check("qemu-img", ["convert", "-O", "raw", image, raw])
+        try await convert(image, raw, to: TargetVariant.main, in: directory)
+    }
+
     private func convert(
         _ source: SourceVariant, _ content: DiskContent, to targets: [TargetVariant], in directory: TemporaryDirectory
     ) async throws {

@@ -22,14 +22,13 @@ int linux_block_device_size(int fd, uint64_t *size);
 /* Open-file-description locks (F_OFD_SETLK, F_OFD_GETLK) on one byte, never waiting.
  * linux_lock_is_held returns 1 if another open file description holds any lock on the byte, 0 if none. */
 int linux_lock_shared(int fd, off_t offset);
-int linux_unlock(int fd, off_t offset);
 int linux_lock_is_held(int fd, off_t offset);
 
 /* eventfd(2), non-blocking, close-on-exec. */
 int linux_eventfd(void);
 
-/* Monotonic clock in nanoseconds. */
-uint64_t linux_monotonic_nanoseconds(void);
+/* sync_file_range(2) on the whole file: waits for what is on its way to the device, then begins with what is dirty. */
+int linux_write_back(int fd);
 
 /* renameat2(RENAME_NOREPLACE); on filesystems without it, link(2) and unlink(2), then access(2) and rename(2). */
 int linux_rename_noreplace(const char *from, const char *to);
