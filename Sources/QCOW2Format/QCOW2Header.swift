@@ -48,6 +48,10 @@ struct QCOW2Header: Equatable {
     var clusterSize: UInt64 { 1 << UInt64(clusterBits) }
     /// Bytes of an L2 table entry.
     var l2EntryLength: UInt64 { incompatible.contains(.extendedL2) ? 16 : 8 }
+    /// The units whose storage is told separately: clusters, or the 32 subclusters of a cluster with extended L2.
+    var unitsPerCluster: Int { incompatible.contains(.extendedL2) ? 32 : 1 }
+    /// Bytes of a unit.
+    var unitSize: UInt64 { clusterSize / UInt64(unitsPerCluster) }
     /// Bytes of virtual disk that one L2 table describes.
     var l2Coverage: UInt64 { clusterSize / l2EntryLength * clusterSize }
 }

@@ -1,7 +1,8 @@
 import ByteLayout
 import DiskImage
 
-/// L1 → L2 → clusters. Holds the L1 table (at most 32 MiB) and one L2 table (at most 2 MiB).
+/// L1 → L2 → clusters, or with extended L2 entries → subclusters, 32 to a cluster. Holds the L1 table (at most 32 MiB)
+/// and one L2 table (at most 2 MiB).
 final class QCOW2Map: DiskMap {
     let virtualSize: UInt64
     let files: [ImageFile]
@@ -9,16 +10,24 @@ final class QCOW2Map: DiskMap {
     private let header: QCOW2Header
     private let l1: [UInt64]
     private let metadata: MetadataRanges
-    private var table: (index: Int, entries: [UInt64]) = (-1, [])
+    /// The file that holds the clusters; the image itself unless there is an external data file.
+    private let dataFile: ImageFile
+    private let hasDataFile: Bool
+    /// The L2 table used last: its entries, and with extended L2 the bitmaps of their subclusters.
+    private var table: (index: Int, entries: [UInt64], bitmaps: [UInt64]) = (-1, [], [])
 
     /// What a cluster is that is not allocated: zero, or the backing file's.
     private let absent: Extent.Content
 
-    init(file: ImageFile, header: QCOW2Header, absent: Extent.Content) throws(ImageError) {
+    init(
+        file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, absent: Extent.Content
+    ) throws(ImageError) {
         self.absent = absent
         self.file = file
         self.header = header
-        files = [file]
+        self.dataFile = dataFile ?? file
+        hasDataFile = dataFile != nil
+        files = dataFile.map { [file, $0] } ?? [file]
         virtualSize = header.size
         let cluster = header.clusterSize
         // Entries beyond those the disk needs (a machine's saved state, in snapshots) are nothing to us.
@@ -58,65 +67,86 @@ final class QCOW2Map: DiskMap {
         }
         try load(l1Index)
         let within = offset.bytes % header.l2Coverage
-        let index = Int(within / header.clusterSize)
-        let skipped = within % header.clusterSize
         let limit = min(limit, header.l2Coverage - within)
-        let entry = L2Entry(rawValue: table.entries[index])
-        if entry.isCompressed { return try compressedCluster(entry, index: index, skipped: skipped, limit: limit) }
-        guard !entry.hasReservedBits, !entry.isZero || header.version >= 3 else {
-            throw damaged(index, "has reserved bits set: 0x\(String(entry.rawValue, radix: 16))")
+        let index = Int(within / header.unitSize)
+        let first = try stored(index)
+        if first == .compressed {
+            let cluster = Int(within / header.clusterSize)
+            return try compressedCluster(cluster, skipped: within % header.clusterSize, limit: limit)
         }
-        if let content = contentWithoutData(entry) {
-            return emptyRun(content, from: index, skipped: skipped, limit: limit)
-        }
-        return try dataRun(from: index, skipped: skipped, limit: limit)
-    }
-
-    /// What an entry stands for that has nothing stored; nil if it has.
-    private func contentWithoutData(_ entry: L2Entry) -> Extent.Content? {
-        guard !entry.isCompressed, !entry.hasReservedBits else { return nil }
-        return entry.isZero ? .zero : entry.hostOffset == 0 ? absent : nil
-    }
-
-    private func emptyRun(_ content: Extent.Content, from index: Int, skipped: UInt64, limit: UInt64) -> Extent {
+        // Units join while the next one is stored in the same way, behind the one before.
         var end = index + 1
-        while end < table.entries.count, contentWithoutData(L2Entry(rawValue: table.entries[end])) == content {
+        var run = header.unitSize - within % header.unitSize
+        while run < limit {
+            let next = try stored(end)
+            if case .data(let start) = first {
+                guard next == .data(start + UInt64(end - index) * header.unitSize) else { break }
+            } else {
+                guard next == first else { break }
+            }
             end += 1
-        }
-        return Extent(length: min(UInt64(end - index) * header.clusterSize - skipped, limit), content: content)
-    }
-
-    private func dataRun(from index: Int, skipped: UInt64, limit: UInt64) throws(ImageError) -> Extent {
-        let first = L2Entry(rawValue: table.entries[index])
-        let cluster = header.clusterSize
-        guard first.hostOffset % cluster == 0 else {
-            throw damaged(index, "is not aligned to a cluster: byte \(first.hostOffset)")
-        }
-        // Neighbours join while they differ only by the offset: same flags, next cluster.
-        var end = index + 1
-        var run = cluster - skipped
-        while end < table.entries.count, run < limit,
-            (table.entries[end] ^ first.rawValue) & ~(QCOW2.offsetMask | L2Entry.copied) == 0,
-            table.entries[end] & QCOW2.offsetMask == first.hostOffset + UInt64(end - index) * cluster
-        {
-            end += 1
-            run += cluster
+            run += header.unitSize
         }
         let length = min(run, limit)
-        let start = first.hostOffset + skipped
-        guard start + length <= file.size else {
-            throw damaged(
-                index, "points past the end of the file (\(length) bytes at byte \(start), file of \(file.size))")
+        switch first {
+        case .absent: return Extent(length: length, content: absent)
+        case .zero, .compressed: return Extent(length: length, content: .zero)
+        case .data(let start):
+            return try dataExtent(
+                start + within % header.unitSize, length: length, cluster: index / header.unitsPerCluster)
         }
-        guard !metadata.intersect(start..<start + length) else {
-            throw damaged(index, "points at the qcow2's own tables")
-        }
-        return Extent(length: length, content: .data(file: 0, offset: HostOffset(start)))
     }
 
-    private func compressedCluster(
-        _ entry: L2Entry, index: Int, skipped: UInt64, limit: UInt64
-    ) throws(ImageError) -> Extent {
+    /// How a unit, a cluster or subcluster, is stored.
+    private enum Stored: Equatable {
+        case absent
+        case zero
+        /// At this host offset.
+        case data(UInt64)
+        case compressed
+    }
+
+    private func stored(_ unit: Int) throws(ImageError) -> Stored {
+        let cluster = unit / header.unitsPerCluster
+        let entry = L2Entry(rawValue: table.entries[cluster])
+        let isExtended = !table.bitmaps.isEmpty
+        if entry.isCompressed {
+            guard !isExtended || table.bitmaps[cluster] == 0, !hasDataFile else {
+                throw damaged(cluster, "is compressed, which it can't be")
+            }
+            return .compressed
+        }
+        guard !entry.hasReservedBits, !entry.isZero || (header.version >= 3 && !isExtended) else {
+            throw damaged(cluster, "has reserved bits set: 0x\(String(entry.rawValue, radix: 16))")
+        }
+        guard entry.hostOffset % header.clusterSize == 0 else {
+            throw damaged(cluster, "is not aligned to a cluster: byte \(entry.hostOffset)")
+        }
+        // In an external data file a cluster may be at offset 0; then its mark as copied tells that it is there.
+        let isAllocated = entry.hostOffset != 0 || (hasDataFile && entry.rawValue & L2Entry.copied != 0)
+        guard isExtended else { return entry.isZero ? .zero : isAllocated ? .data(entry.hostOffset) : .absent }
+        let subcluster = unit % header.unitsPerCluster
+        switch (table.bitmaps[cluster] >> UInt64(subcluster)) & 0x1_0000_0001 {
+        case 0: return .absent
+        case 0x1_0000_0000: return .zero
+        case 1 where isAllocated: return .data(entry.hostOffset + UInt64(subcluster) * header.unitSize)
+        default: throw damaged(cluster, "has a subcluster that is both zero and allocated, or has no cluster")
+        }
+    }
+
+    private func dataExtent(_ start: UInt64, length: UInt64, cluster: Int) throws(ImageError) -> Extent {
+        guard start + length <= dataFile.size else {
+            throw damaged(
+                cluster, "points past the end of the file (\(length) bytes at byte \(start), file of \(dataFile.size))")
+        }
+        guard hasDataFile || !metadata.intersect(start..<start + length) else {
+            throw damaged(cluster, "points at the qcow2's own tables")
+        }
+        return Extent(length: length, content: .data(file: hasDataFile ? 1 : 0, offset: HostOffset(start)))
+    }
+
+    private func compressedCluster(_ index: Int, skipped: UInt64, limit: UInt64) throws(ImageError) -> Extent {
+        let entry = L2Entry(rawValue: table.entries[index])
         let range = entry.compressedRange(clusterBits: header.clusterBits)
         guard entry.rawValue & L2Entry.copied == 0 else { throw damaged(index, "is compressed, yet marked as copied") }
         guard range.lowerBound < file.size else {
@@ -135,12 +165,20 @@ final class QCOW2Map: DiskMap {
     }
 
     private func damaged(_ index: Int, _ message: String) -> ImageError {
-        file.damaged("entry \(index) of L2 table \(table.index) \(message)", at: l1[table.index] + UInt64(index) * 8)
+        file.damaged(
+            "entry \(index) of L2 table \(table.index) \(message)",
+            at: l1[table.index] + UInt64(index) * header.l2EntryLength)
     }
 
     private func load(_ index: Int) throws(ImageError) {
         guard table.index != index else { return }
         let bytes = try file.read(at: l1[index], count: Int(header.clusterSize), what: "L2 table")
-        table = (index, (0..<bytes.count / 8).map { bytes.bigEndian(UInt64.self, at: $0 * 8) })
+        let words = (0..<bytes.count / 8).map { bytes.bigEndian(UInt64.self, at: $0 * 8) }
+        guard header.l2EntryLength > 8 else {
+            table = (index, words, [])
+            return
+        }
+        let even = stride(from: 0, to: words.count, by: 2)
+        table = (index, even.map { words[$0] }, even.map { words[$0 + 1] })
     }
 }

@@ -38,15 +38,22 @@ package struct QCOW2Reader: ImageReader {
             throw file.damaged("the image is marked corrupt", at: 72, advice: "repair it: qemu-img check -r all")
         }
         guard header.cryptMethod == 0 else { throw file.unsupported("encrypted qcow2 is not supported yet", at: 32) }
-        guard !header.incompatible.contains(.externalDataFile) else {
-            throw file.unsupported("external data files are not supported yet", at: 72)
+        let dataFile = try openDataFile()
+        guard let backingFile else {
+            return try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .zero)
         }
-        guard !header.incompatible.contains(.extendedL2) else {
-            throw file.unsupported("extended L2 entries (subclusters) are not supported yet", at: 72)
-        }
-        guard let backingFile else { return try QCOW2Map(file: file, header: header, absent: .zero) }
         return LayeredMap(
-            try QCOW2Map(file: file, header: header, absent: .unallocated), over: try openBackingMap(backingFile))
+            try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .unallocated),
+            over: try openBackingMap(backingFile))
+    }
+
+    /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.
+    private func openDataFile() throws(ImageError) -> ImageFile? {
+        guard header.incompatible.contains(.externalDataFile) else { return nil }
+        guard let name = extensions.dataFile else {
+            throw file.damaged("the image has an external data file, but does not name it", at: 72)
+        }
+        return try opener.open(named: name, by: file)
     }
 
     private func openBackingMap(_ name: String) throws(ImageError) -> any DiskMap {

@@ -130,7 +130,7 @@ struct Damage: Sendable, CustomTestStringConvertible {
             Damage("qcow2: encrypted", 13, plain) { $0.set32(2, bigEndianAt: 32) },
             Damage("qcow2: unknown encryption", 13, plain) { $0.set32(9, bigEndianAt: 32) },
             Damage("qcow2: marked corrupt", plain) { $0.set64(2, bigEndianAt: 72) },
-            Damage("qcow2: external data file", 13, plain) { $0.set64(4, bigEndianAt: 72) },
+            Damage("qcow2: external data file without a name", plain) { $0.set64(4, bigEndianAt: 72) },
             Damage("qcow2: unknown incompatible feature", 13, plain) { $0.set64(1 << 40, bigEndianAt: 72) },
             Damage("qcow2: refcounts of 128 bits", plain) { $0.set32(7, bigEndianAt: 96) },
             Damage("qcow2: header of 103 bytes", plain) { $0.set32(103, bigEndianAt: 100) },

@@ -75,6 +75,40 @@ import V2VConvert
         try await requireRight(top, "qcow2")
     }
 
+    /// Subclusters of every state, alone and over a backing file.
+    @Test(arguments: ["16k", "64k", "2M"], [false, true])
+    func extendedL2(clusterSize: String, hasBacking: Bool) async throws {
+        let image = directory.file("extended.qcow2")
+        let backing = hasBacking ? ["-b", "disk.raw", "-F", "raw"] : []
+        try Tool.check(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "-o", "extended_l2=on,cluster_size=\(clusterSize)"] + backing + [
+                image, "9436672",
+            ])
+        var commands: [String] = []
+        for index in 0..<50 {
+            let offset = index * 150_016
+            let length = 512 * (1 + index % 40)
+            let command = index % 4 == 3 ? "write -z" : index % 9 == 0 ? "write -z -u" : "write -P \(index + 1)"
+            commands += ["-c", "\(command) \(offset) \(length)"]
+        }
+        if clusterSize == "64k" { commands += ["-c", "write -c -P 77 8388608 65536"] }
+        try Tool.check("qemu-io", ["-f", "qcow2"] + commands + [image])
+        try await requireRight(image, "qcow2")
+    }
+
+    @Test(arguments: ["data_file_raw=off", "data_file_raw=on", "data_file_raw=off,extended_l2=on"])
+    func externalDataFiles(options: String) async throws {
+        let image = directory.file("external.qcow2")
+        let data = directory.file("external.data")
+        try Tool.check(
+            "qemu-img",
+            ["convert", "-f", "raw", "-O", "qcow2", "-o", "data_file=\(data),\(options)", raw, image])
+        try await requireRight(image, "qcow2")
+        try FileManager.default.removeItem(atPath: data)
+        #expect(await failure(of: image)?.code == .inputUnreadable)
+    }
+
     @Test func hintsOfOtherHostsAreFoundByTheirLastComponent() async throws {
         let parent = directory.file("base.vmdk")
         let child = directory.file("child.vmdk")
