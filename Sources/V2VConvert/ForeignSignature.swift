@@ -12,7 +12,6 @@ struct ForeignSignature {
     private static let table: [(bytes: [UInt8], offset: Int, name: String)] = [
         (Array("conectix".utf8), 0, "a VHD (dynamic or differencing)"),
         (Array("vhdxfile".utf8), 0, "a VHDX"),
-        ([0x7F, 0x10, 0xDA, 0xBE], 64, "a VirtualBox VDI"),
         (Array("QED\0".utf8), 0, "a QED image"),
         (Array("QFI".utf8) + [0xFA], 0, "a damaged qcow image"),
         (Array("WithoutFreeSpace".utf8), 0, "a Parallels disk"),

@@ -1,6 +1,7 @@
 import DiskImage
 import QCOW2Format
 import RawFormat
+import VDIFormat
 import VMDKFormat
 
 /// The formats that can be read. A new format is a folder and a line here.
@@ -8,6 +9,7 @@ enum FormatRegistry {
     static let readers: [any ImageReader.Type] = [
         QCOW2Reader.self,
         VMDKReader.self,
+        VDIReader.self,
         RawReader.self,
     ]
 

@@ -9,7 +9,8 @@ struct ConvertCommand: AsyncParsableCommand {
         abstract: "Convert a virtual machine's disk.",
         usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
         discussion: """
-            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, and raw; writes qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
+            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw; writes qcow2 and \
+            raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
@@ -36,7 +37,8 @@ struct ConvertCommand: AsyncParsableCommand {
     @Argument(help: "The image to write.", completion: .file())
     var output: String
 
-    @Option(name: [.customShort("f"), .long], help: "Format of the input: vmdk, qcow2 or raw. Default: its content.")
+    @Option(
+        name: [.customShort("f"), .long], help: "Format of the input: vmdk, qcow2, vdi or raw. Default: its content.")
     var inputFormat: String?
 
     @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")

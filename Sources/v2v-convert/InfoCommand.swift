@@ -20,7 +20,8 @@ struct InfoCommand: ParsableCommand {
     @Argument(help: "The image.", completion: .file())
     var image: String
 
-    @Option(name: [.customShort("f"), .long], help: "Format of the image: vmdk, qcow2 or raw. Default: its content.")
+    @Option(
+        name: [.customShort("f"), .long], help: "Format of the image: vmdk, qcow2, vdi or raw. Default: its content.")
     var format: String?
 
     @Option(name: .long, help: "Kind of output: human or json, with the keys of qemu-img info.")

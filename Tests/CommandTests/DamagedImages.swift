@@ -19,6 +19,8 @@ struct DamagedImage {
         try made("vmdk", "subformat=\(subformat)")
     }
 
+    static func vdi() throws -> DamagedImage { try made("vdi", "static=off") }
+
     /// A stream in VMware's order.
     static func stream() throws -> DamagedImage {
         let builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
@@ -226,6 +228,31 @@ struct Damage: Sendable, CustomTestStringConvertible {
             Damage("VMDK: cut before the grain directory", sparse) { $0.cut(to: $0.directory) },
             Damage("VMDK: cut inside the grain table", sparse) { $0.cut(to: $0.firstTable + 512) },
             Damage("VMDK: cut inside the last grain", sparse) { $0.cut(to: $0.bytes.count - 70000) },
+        ]
+        return damages
+    }()
+
+    static let vdi: [Damage] = {
+        let vdi: @Sendable () throws -> DamagedImage = { try .vdi() }
+        let damages: [Damage] = [
+            Damage("VDI: unknown version", 13, vdi) { $0.set(UInt32(0x20001), at: 68) },
+            Damage("VDI: impossible type", vdi) { $0.set(UInt32(9), at: 76) },
+            Damage("VDI: snapshot", 13, vdi) { $0.set(UInt32(4), at: 76) },
+            Damage("VDI: block map in the header", vdi) { $0.set(UInt32(0), at: 340) },
+            Damage("VDI: block map past the end", vdi) { $0.set(UInt32.max, at: 340) },
+            Damage("VDI: data in the block map", vdi) { $0.set(UInt32(512), at: 344) },
+            Damage("VDI: data past the end", vdi) { $0.set(UInt32.max, at: 344) },
+            Damage("VDI: sectors of 4096 bytes", 13, vdi) { $0.set(UInt32(4096), at: 360) },
+            Damage("VDI: size beyond the block map", vdi) { $0.set(UInt64.max, at: 368) },
+            Damage("VDI: blocks of 0 bytes", vdi) { $0.set(UInt32(0), at: 376) },
+            Damage("VDI: blocks of no power of two", vdi) { $0.set(UInt32(1_048_577), at: 376) },
+            Damage("VDI: odd bytes before a block", vdi) { $0.set(UInt32(1), at: 380) },
+            Damage("VDI: 2^32 blocks", vdi) { $0.set(UInt32.max, at: 384) },
+            Damage("VDI: block past the end", vdi) { $0.set(UInt32(9), at: $0.little32(at: 340)) },
+            Damage("VDI: impossible block", vdi) { $0.set(UInt32(1 << 30), at: $0.little32(at: 340)) },
+            Damage("VDI: cut inside the header", vdi) { $0.cut(to: 300) },
+            Damage("VDI: cut inside the block map", vdi) { $0.cut(to: $0.little32(at: 340) + 2) },
+            Damage("VDI: cut inside the last block", vdi) { $0.cut(to: $0.bytes.count - 700_000) },
         ]
         return damages
     }()

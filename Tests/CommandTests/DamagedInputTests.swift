@@ -14,14 +14,14 @@ import Testing
         directory = try TemporaryDirectory()
     }
 
-    @Test(arguments: Damage.qcow2 + Damage.vmdk + Damage.stream)
+    @Test(arguments: Damage.qcow2 + Damage.vmdk + Damage.stream + Damage.vdi)
     func isRefused(damage: Damage) throws {
         let image = try damage.image()
         try refuse(try directory.write(image.bytes, to: "image." + image.format), status: damage.status)
     }
 
     /// Every field of every header at 0, 1, its maximum, and one off in both directions.
-    @Test(arguments: ["qcow2", "vmdk", "stream"])
+    @Test(arguments: ["qcow2", "vmdk", "stream", "vdi"])
     func headerFieldsAtTheirLimitsAreRefusedOrHarmless(kind: String) throws {
         let image: DamagedImage
         let fields: [(offset: Int, length: Int)]
@@ -32,6 +32,9 @@ import Testing
                 (64, 8),
                 (72, 8), (80, 8), (88, 8), (96, 4), (100, 4), (104, 1),
             ]
+        } else if kind == "vdi" {
+            image = try .vdi()
+            fields = [(68, 4), (72, 4), (76, 4), (340, 4), (344, 4), (360, 4), (368, 8), (376, 4), (380, 4), (384, 4)]
         } else {
             image = kind == "vmdk" ? try .vmdk() : try .stream()
             fields = [
@@ -52,8 +55,9 @@ import Testing
                     UInt8(truncatingIfNeeded: changed >> UInt64(8 * (field.length - 1 - $0)))
                 }
                 bytes.replaceSubrange(range, with: isBigEndian ? big : big.reversed())
-                // A changed size of a qcow2 is a sound image of a disk that ends elsewhere.
-                let size = kind == "qcow2" && field.offset == 24 ? changed : UInt64.max
+                // A changed size is a sound image of a disk that ends elsewhere.
+                let isSize = (kind == "qcow2" && field.offset == 24) || (kind == "vdi" && field.offset == 368)
+                let size = isSize ? changed : UInt64.max
                 try refuseOrConvertRight(
                     bytes, image.format, size: size, "\(kind) field at \(field.offset) = \(changed)")
             }

@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: [
         ("qcow2", ""), ("qcow2", "compat=0.10"), ("qcow2", "cluster_size=4k,refcount_bits=8"),
         ("qcow2", "compression_type=zstd"), ("vmdk", ""), ("vmdk", "subformat=streamOptimized"),
-        ("vmdk", "subformat=monolithicFlat"), ("raw", ""),
+        ("vmdk", "subformat=monolithicFlat"), ("vdi", ""), ("raw", ""),
     ])
     func agreesWithQemuImg(format: String, options: String) throws {
         let directory = try TemporaryDirectory()

@@ -41,7 +41,12 @@ struct SourceVariant: Sendable, CustomTestStringConvertible {
         ]
     }
 
-    static let all = [raw] + vmdk + qcow2
+    static let vdi: [SourceVariant] = [
+        qemu("VDI dynamic", "vdi", "static=off"),
+        qemu("VDI static", "vdi", "static=on"),
+    ]
+
+    static let all = [raw] + vmdk + qcow2 + vdi
     /// One of each kind.
-    static let few = [raw] + vmdk + qcow2.filter { $0.name.hasSuffix(", 65536") || $0.name.hasSuffix(", 512") }
+    static let few = [raw] + vmdk + vdi + qcow2.filter { $0.name.hasSuffix(", 65536") || $0.name.hasSuffix(", 512") }
 }

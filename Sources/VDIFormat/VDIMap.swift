@@ -1,0 +1,60 @@
+import ByteLayout
+import DiskImage
+
+/// Block map → blocks. Holds the map: at most 64 MiB, 4 bytes for each MiB of disk.
+final class VDIMap: DiskMap {
+    let virtualSize: UInt64
+    let files: [ImageFile]
+    private let file: ImageFile
+    private let header: VDIHeader
+    private let blocks: [UInt32]
+
+    /// Never written: zero.
+    private static let unallocated = UInt32.max
+    /// Discarded by the guest: zero.
+    private static let discarded = UInt32.max - 1
+
+    init(file: ImageFile, header: VDIHeader) throws(ImageError) {
+        self.file = file
+        self.header = header
+        files = [file]
+        virtualSize = header.size
+        let count = Int(header.size.dividedUp(by: UInt64(header.blockSize)))
+        let bytes = try file.read(at: UInt64(header.mapOffset), count: count * 4, what: "block map")
+        blocks = (0..<count).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
+    }
+
+    func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
+        let blockSize = UInt64(header.blockSize)
+        let index = Int(offset.bytes / blockSize)
+        let skipped = offset.bytes % blockSize
+        let first = try hostOffset(of: index)
+        // Blocks join while the next one is stored behind the one before, or is zero like it.
+        var end = index + 1
+        var run = blockSize - skipped
+        while run < limit, try hostOffset(of: end) == first.map({ $0 + UInt64(end - index) * blockSize }) {
+            end += 1
+            run += blockSize
+        }
+        let length = min(run, limit)
+        guard let first else { return Extent(length: length, content: .zero) }
+        let start = first + skipped
+        guard start + length <= file.size else {
+            throw damaged(index, "points past the end of the file (\(length) bytes at byte \(start))")
+        }
+        return Extent(length: length, content: .data(file: 0, offset: HostOffset(start)))
+    }
+
+    /// Where a block is stored, nil if it is zero.
+    private func hostOffset(of index: Int) throws(ImageError) -> UInt64? {
+        let number = blocks[index]
+        guard number < Self.discarded else { return nil }
+        guard number < header.blockCount else { throw damaged(index, "has the impossible number \(number)") }
+        let stride = UInt64(header.blockSize) + UInt64(header.blockExtra)
+        return UInt64(header.dataOffset) + UInt64(number) * stride + UInt64(header.blockExtra)
+    }
+
+    private func damaged(_ index: Int, _ message: String) -> ImageError {
+        file.damaged("entry \(index) of the block map \(message)", at: UInt64(header.mapOffset) + UInt64(index) * 4)
+    }
+}
