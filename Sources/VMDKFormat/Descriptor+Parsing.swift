@@ -8,10 +8,8 @@ extension Descriptor {
     /// Whether bytes that are in no binary format are a descriptor: text in which a `createType` key occurs, or whose
     /// first line is the customary comment.
     static func isRecognisable(_ prefix: [UInt8]) -> Bool {
+        // What follows the first NUL says nothing: QEMU leaves the rest of a longer text there when it changes the CID.
         let text = prefix.prefix { $0 != 0 }
-        guard !text.isEmpty, text.count == prefix.count || prefix[text.count...].allSatisfy({ $0 == 0 }) else {
-            return false
-        }
         return lines(of: text).contains { line in
             let lower = line.lowercased()
             return lower.hasPrefix("# disk descriptorfile") || keyAndValue(line)?.key.lowercased() == "createtype"
