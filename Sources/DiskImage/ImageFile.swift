@@ -101,29 +101,38 @@ package final class ImageFile: Sendable {
         guard count > 0 else { return [] }
         var problem: ImageError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            filled = 0
-            while filled < count {
-                // Safe: the destination is the rest of the buffer.
-                let rest = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
-                do {
-                    let got = unsafe try descriptor.read(
-                        fromAbsoluteOffset: Int64(offset) + Int64(filled), into: rest)
-                    if got == 0 {
-                        problem = damaged("the file became shorter while it was read", at: offset + UInt64(filled))
-                        break
-                    }
-                    filled += got
-                } catch {
-                    problem = ImageError(
-                        .inputUnreadable, "can't read the \(what)", path: path, offset: offset + UInt64(filled),
-                        errno: error as? Errno)
-                    break
-                }
+            do throws(ImageError) {
+                try unsafe read(into: UnsafeMutableRawBufferPointer(buffer), at: offset, what: what)
+                filled = count
+            } catch {
+                problem = error
+                filled = 0
             }
         }
         if let problem { throw problem }
         return bytes
+    }
+
+    /// Fills `memory` with what the file has from `offset` on.
+    /// - Throws: `inputUnreadable`; `inputDamaged` if the file ends before.
+    package func read(
+        into memory: UnsafeMutableRawBufferPointer, at offset: UInt64, what: String
+    ) throws(ImageError) {
+        var filled = 0
+        while filled < memory.count {
+            let position = offset + UInt64(filled)
+            let count: Int
+            do {
+                // Safe: the destination is the rest of the memory.
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[filled...])
+                count = unsafe try descriptor.read(fromAbsoluteOffset: Int64(position), into: rest)
+            } catch {
+                throw ImageError(
+                    .inputUnreadable, "can't read the \(what)", path: path, offset: position, errno: error as? Errno)
+            }
+            guard count > 0 else { throw damaged("the file became shorter while it was read", at: position) }
+            filled += count
+        }
     }
 
     /// Reads up to `count` bytes from the start: fewer if the file is shorter.

@@ -39,12 +39,9 @@ package struct QCOW2Reader: ImageReader {
         }
         guard header.cryptMethod == 0 else { throw file.unsupported("encrypted qcow2 is not supported yet", at: 32) }
         let dataFile = try openDataFile()
-        guard let backingFile else {
-            return try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .zero)
-        }
-        return LayeredMap(
-            try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .unallocated),
-            over: try openBackingMap(backingFile))
+        let map = try QCOW2Map(file: file, dataFile: dataFile, header: header)
+        guard let backingFile else { return LayeredMap(map, over: nil) }
+        return LayeredMap(map, over: try openBackingMap(backingFile))
     }
 
     /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.

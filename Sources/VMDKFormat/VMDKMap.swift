@@ -14,8 +14,7 @@ final class VMDKMap: DiskMap {
         case seSparse(SESparseExtent)
     }
 
-    /// - Parameter absent: what is not allocated: zero, or the parent's.
-    init(extents: [VMDKReader.OpenedExtent], files: [ImageFile], absent: Extent.Content) throws(ImageError) {
+    init(extents: [VMDKReader.OpenedExtent], files: [ImageFile]) throws(ImageError) {
         var pieces: [(start: UInt64, length: UInt64, content: Content)] = []
         var start: UInt64 = 0
         for extent in extents where extent.length > 0 {
@@ -28,17 +27,15 @@ final class VMDKMap: DiskMap {
             case .sparse(let number, let header):
                 content = .sparse(
                     try SparseExtent(
-                        file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
-                        absent: absent))
+                        file: files[number], fileIndex: number, layout: header.layout, length: extent.length))
             case .cowd(let number, let header):
                 content = .sparse(
                     try SparseExtent(
-                        file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
-                        absent: absent))
+                        file: files[number], fileIndex: number, layout: header.layout, length: extent.length))
             case .seSparse(let number, let header):
                 content = .seSparse(
                     try SESparseExtent(
-                        file: files[number], fileIndex: number, header: header, length: extent.length, absent: absent))
+                        file: files[number], fileIndex: number, header: header, length: extent.length))
             }
             pieces.append((start, extent.length, content))
             start += extent.length
@@ -57,10 +54,7 @@ final class VMDKMap: DiskMap {
         case .zero:
             return Extent(length: limit, content: .zero)
         case .flat(let file, let start, let allocated):
-            let run = allocated.run(at: start + within)
-            return Extent(
-                length: min(run.length, limit),
-                content: run.isData ? .data(file: file, offset: HostOffset(start + within)) : .zero)
+            return allocated.extent(at: FilePlace(file: file, offset: HostOffset(start + within)), limit: limit)
         case .sparse(let sparse):
             return try sparse.extent(at: within, limit: limit)
         case .seSparse(let sparse):

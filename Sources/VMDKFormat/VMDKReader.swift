@@ -74,10 +74,9 @@ package struct VMDKReader: ImageReader {
     }
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
-        guard descriptor.hasParent else { return try VMDKMap(extents: extents, files: files, absent: .zero) }
-        let parent = try openParent()
-        return LayeredMap(
-            try VMDKMap(extents: extents, files: files, absent: .unallocated), over: try parent.makeMap())
+        let map = try VMDKMap(extents: extents, files: files)
+        guard descriptor.hasParent else { return LayeredMap(map, over: nil) }
+        return LayeredMap(map, over: try openParent().makeMap())
     }
 
     /// Opens the disk that this one is a snapshot of.

@@ -7,7 +7,12 @@ struct ConvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
         abstract: "Convert a virtual machine's disk.",
-        usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
+        usage: """
+            v2v-convert [<options>] <input> <output>
+            v2v-convert info [--output json|human] <image>
+            v2v-convert compare [-s] <first> <second>
+            v2v-convert map [--output json|human] <image>
+            """,
         discussion: """
             Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw; writes qcow2 and \
             raw. The output appears under its name when it is complete and on the device, or not at all. \
@@ -19,6 +24,7 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert -O raw -n web01.vmdk /dev/vg0/web01
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
               v2v-convert info --output json web01.vmdk
+              v2v-convert compare web01.vmdk web01.qcow2
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
@@ -100,14 +106,7 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Replace an existing output.")
     var force = false
 
-    @Flag(name: [.customShort("U"), .long], help: "Read an image that another process may be writing.")
-    var forceShare = false
-
-    @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
-    var allowOutsideFiles = false
-
-    @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
-    var forceParent = false
+    @OptionGroup var access: SourceOptions
 
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
@@ -124,10 +123,7 @@ struct ConvertCommand: AsyncParsableCommand {
         do {
             let converter = try makeConverter()
             let display = ProgressDisplay(kind: progressKind)
-            let task = Task { try await converter.convert { display.show($0) } }
-            let watch = Task { for await _ in SignalGuard.arrivals.stream { task.cancel() } }
-            defer { watch.cancel() }
-            let report = try await task.value
+            let report = try await SignalGuard.cancelling { try await converter.convert { display.show($0) } }
             display.end()
             if json { try JSONOutput.print(report) }
             if !quiet { Terminal.error(Summary.text(report)) }
@@ -150,11 +146,7 @@ struct ConvertCommand: AsyncParsableCommand {
     }
 
     private func makeConverter() throws(ImageError) -> Converter {
-        var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(rawValue:)))
-        source.ignoresLocks = forceShare
-        source.allowsOutsideFiles = allowOutsideFiles
-        source.ignoresParentChanges = forceParent
-
+        let source = access.source(input, format: inputFormat)
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)
         let formatName =

@@ -12,11 +12,6 @@ struct InfoCommand: ParsableCommand {
               v2v-convert info --output json web01.vmdk
             """)
 
-    enum OutputKind: String, ExpressibleByArgument, CaseIterable {
-        case human
-        case json
-    }
-
     @Argument(help: "The image.", completion: .file())
     var image: String
 
@@ -27,18 +22,11 @@ struct InfoCommand: ParsableCommand {
     @Option(name: .long, help: "Kind of output: human or json, with the keys of qemu-img info.")
     var output: OutputKind = .human
 
-    @Flag(name: [.customShort("U"), .long], help: "Read an image that another process may be writing.")
-    var forceShare = false
-
-    @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
-    var allowOutsideFiles = false
+    @OptionGroup var access: SourceOptions
 
     func run() throws {
-        var source = DiskImageSource(path: image, format: format.map(ImageFormat.init(rawValue:)))
-        source.ignoresLocks = forceShare
-        source.allowsOutsideFiles = allowOutsideFiles
         do {
-            let info = try source.info()
+            let info = try access.source(image, format: format).info()
             switch output {
             case .json: try JSONOutput.print(info)
             case .human: try Terminal.result(Self.text(info) + "\n")

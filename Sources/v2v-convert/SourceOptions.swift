@@ -1,0 +1,23 @@
+import ArgumentParser
+import V2VConvert
+
+/// How images are opened for reading: the options that all commands share.
+struct SourceOptions: ParsableArguments {
+    @Flag(name: [.customShort("U"), .long], help: "Read an image that another process may be writing.")
+    var forceShare = false
+
+    @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
+    var allowOutsideFiles = false
+
+    @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
+    var forceParent = false
+
+    /// The image at `path`, opened with these options.
+    func source(_ path: String, format: String?) -> DiskImageSource {
+        var source = DiskImageSource(path: path, format: format.map(ImageFormat.init(rawValue:)))
+        source.ignoresLocks = forceShare
+        source.allowsOutsideFiles = allowOutsideFiles
+        source.ignoresParentChanges = forceParent
+        return source
+    }
+}
