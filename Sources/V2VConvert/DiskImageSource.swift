@@ -1,4 +1,4 @@
-import DiskImage
+package import DiskImage
 
 /// A disk image to read.
 public struct DiskImageSource: Sendable {
@@ -27,7 +27,12 @@ public struct DiskImageSource: Sendable {
 
     /// Opens the image.
     /// - Returns: its reader, and the files it consists of, more of which may be opened by making the map.
-    func open() throws(ImageError) -> (reader: any ImageReader, files: OpenedFiles) {
+    package func open() throws(ImageError) -> (reader: any ImageReader, files: OpenedFiles) {
+        if let format, FormatRegistry.reader(of: format) == nil {
+            throw ImageError(
+                .invalidOption, "the input format \"\(format.rawValue)\" is not known",
+                advice: "known are \(FormatRegistry.names)")
+        }
         var opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks) {
             (file, format, opener) throws(ImageError) in
             try ImageProbe.open(file, format: format, opener: opener)
