@@ -35,8 +35,6 @@ public struct AllocationMap: ~Copyable {
     }
 
     private let map: any DiskMap
-    /// The files that the image consists of, by ``DiskMap/files``.
-    private let paths: [String]
     private var position: UInt64
     private let end: UInt64
     /// Read, but perhaps to be joined with what follows.
@@ -49,7 +47,6 @@ public struct AllocationMap: ~Copyable {
     /// - Throws: `ImageError` if the image can't be opened.
     public init(of source: DiskImageSource, from start: UInt64 = 0, length: UInt64? = nil) throws(ImageError) {
         map = try source.open().reader.makeMap()
-        paths = map.files.map(\.path)
         let size = DiskImageTarget.wholeSectors(map.virtualSize)
         position = min(start, size)
         end = position + min(length ?? .max, size - position)
@@ -82,12 +79,14 @@ public struct AllocationMap: ~Copyable {
         let extent =
             position < size
             ? try map.extent(at: GuestOffset(position), limit: min(end, size) - position) : try rest(behind: size)
-        let place = extent.place
         var entry = Entry(
             start: position, length: extent.length, depth: extent.depth, isPresent: extent.isPresent,
             isZero: extent.content == .zero, isData: extent.isData)
-        entry.offset = place?.offset.bytes
-        entry.path = place.map { paths[$0.file] }
+        if let place = extent.place {
+            let file = map.files[place.file]
+            entry.offset = file.base + place.offset.bytes
+            entry.path = file.path
+        }
         return entry
     }
 }

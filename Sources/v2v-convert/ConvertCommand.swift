@@ -54,6 +54,13 @@ struct ConvertCommand: AsyncParsableCommand {
         name: .customShort("o"), help: ArgumentHelp("Options of the output format.", valueName: "name=value,…"))
     var options: [String] = []
 
+    @Option(
+        name: [.customShort("l"), .long],
+        help: ArgumentHelp(
+            "Read an internal snapshot: its id or name, or snapshot.id=ID,snapshot.name=NAME.", valueName: "snapshot"),
+        transform: SnapshotSelector.init(argument:))
+    var snapshot: SnapshotSelector?
+
     @Flag(name: [.customShort("c"), .long], help: "Compress the clusters.")
     var compress = false
 
@@ -146,7 +153,8 @@ struct ConvertCommand: AsyncParsableCommand {
     }
 
     private func makeConverter() throws(ImageError) -> Converter {
-        let source = access.source(input, format: inputFormat)
+        var source = access.source(input, format: inputFormat)
+        source.snapshot = snapshot
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)
         let formatName =
