@@ -9,9 +9,7 @@ struct ConvertCommand: AsyncParsableCommand {
         abstract: "Convert a virtual machine's disk.",
         usage: """
             v2v-convert [<options>] <input> <output>
-            v2v-convert info [--output json|human] <image>
-            v2v-convert compare [-s] <first> <second>
-            v2v-convert map [--output json|human] <image>
+            v2v-convert <command> [<options>] <image> …
             """,
         discussion: """
             Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw; writes qcow2 and \
@@ -26,13 +24,18 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert info --output json web01.vmdk
               v2v-convert compare web01.vmdk web01.qcow2
 
+            COMMANDS (each has --help; names, options and JSON are qemu-img's):
+              info     what an image's metadata says
+              compare  whether two images have the same content
+              map      where the ranges of a disk are stored
+
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
             refcount_bits=1..64 (16)
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
-              0 done, 2 wrong usage, 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
+              0 done, 1 compare: different, 2 wrong usage, 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
             refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
             """)
