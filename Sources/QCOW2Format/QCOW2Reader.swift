@@ -67,8 +67,7 @@ package struct QCOW2Reader: ImageReader {
         }
         let dataFile = try openDataFile()
         let map = try QCOW2Map(file: file, dataFile: dataFile, header: header)
-        guard let backingFile else { return LayeredMap(map, over: nil) }
-        return LayeredMap(map, over: try openBackingMap(backingFile))
+        return LayeredMap(map, over: try openBackingMap())
     }
 
     /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.
@@ -80,13 +79,20 @@ package struct QCOW2Reader: ImageReader {
         return try opener.open(named: name, by: file)
     }
 
-    private func openBackingMap(_ name: String) throws(ImageError) -> any DiskMap {
-        let (backing, backingOpener) = try opener.openParent(named: name, by: file)
-        let format = extensions.backingFormat.map(ImageFormat.init(rawValue:))
-        let reader = try opener.openImage(backing, format, backingOpener)
+    package func openParent() throws(ImageError) -> (any ImageReader)? {
+        guard let backingFile else { return nil }
+        let (backing, backingOpener) = try opener.openParent(named: backingFile, by: file)
+        return try opener.openImage(backing, backingFormat, backingOpener)
+    }
+
+    private var backingFormat: ImageFormat? { extensions.backingFormat.map(ImageFormat.init(rawValue:)) }
+
+    private func openBackingMap() throws(ImageError) -> (any DiskMap)? {
+        guard let reader = try openParent() else { return nil }
         // What a guest wrote to a raw disk could make it look like an image that names other files, so raw is taken for
         // raw only where the overlay says so.
-        guard format != nil || type(of: reader).format != .raw else {
+        guard backingFormat != nil || type(of: reader).format != .raw else {
+            let name = backingFile ?? ""
             throw file.unsupported(
                 "the backing file \"\(name)\" looks raw, but the image does not say that it is", at: 8,
                 advice: "if it is, say so with qemu-img rebase -u -F raw -b '\(name)'")

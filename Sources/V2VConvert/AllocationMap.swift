@@ -46,7 +46,7 @@ public struct AllocationMap: ~Copyable {
     ///   - length: bytes of disk to map; nil for all that follow.
     /// - Throws: `ImageError` if the image can't be opened.
     public init(of source: DiskImageSource, from start: UInt64 = 0, length: UInt64? = nil) throws(ImageError) {
-        map = try source.open().reader.makeMap()
+        map = try source.makeMap(try source.open().reader)
         let size = DiskImageTarget.wholeSectors(map.virtualSize)
         position = min(start, size)
         end = position + min(length ?? .max, size - position)

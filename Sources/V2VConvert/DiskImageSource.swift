@@ -27,6 +27,18 @@ public struct DiskImageSource: Sendable {
         try open().reader.info
     }
 
+    /// Reads the metadata of the image and of all that are below it, backing files or parents, from the top.
+    /// - Throws: as ``info()``; also if one of them is missing or they form a loop.
+    public func infoChain() throws(ImageError) -> [ImageInfo] {
+        var layer: (any ImageReader)? = try open().reader
+        var chain: [ImageInfo] = []
+        while let reader = layer {
+            chain.append(reader.info)
+            layer = try reader.openParent()
+        }
+        return chain
+    }
+
     /// Opens the image.
     /// - Returns: its reader, and the files it consists of, more of which may be opened by making the map.
     package func open() throws(ImageError) -> (reader: any ImageReader, files: OpenedFiles) {

@@ -51,8 +51,8 @@ public struct ImageComparison: Sendable {
     private func compareBlocking(_ job: Job) throws(ImageError) -> Result {
         let (firstReader, firstFiles) = try first.open()
         let (secondReader, secondFiles) = try second.open()
-        let firstMap = try firstReader.makeMap()
-        let secondMap = try secondReader.makeMap()
+        let firstMap = try first.makeMap(firstReader)
+        let secondMap = try second.makeMap(secondReader)
         let sizes = [firstMap.virtualSize, secondMap.virtualSize].map(DiskImageTarget.wholeSectors)
         var result = Result(
             difference: nil, hasSizeMismatch: sizes[0] != sizes[1], sharedSize: min(sizes[0], sizes[1]))

@@ -75,12 +75,14 @@ package struct VMDKReader: ImageReader {
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
         let map = try VMDKMap(extents: extents, files: files)
-        guard descriptor.hasParent else { return LayeredMap(map, over: nil) }
-        return LayeredMap(map, over: try openParent().makeMap())
+        return LayeredMap(map, over: try openParentDisk()?.makeMap())
     }
 
+    package func openParent() throws(ImageError) -> (any ImageReader)? { try openParentDisk() }
+
     /// Opens the disk that this one is a snapshot of.
-    private func openParent() throws(ImageError) -> VMDKReader {
+    private func openParentDisk() throws(ImageError) -> VMDKReader? {
+        guard descriptor.hasParent else { return nil }
         guard let hint = descriptor.parentFileNameHint else {
             throw file.damaged("the disk is a snapshot, but its descriptor does not name the parent")
         }

@@ -28,6 +28,7 @@ struct ConvertCommand: AsyncParsableCommand {
               info     what an image's metadata says
               compare  whether two images have the same content
               map      where the ranges of a disk are stored
+              snapshot the internal snapshots of an image
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \

@@ -97,7 +97,3 @@ import Testing
         }
     }
 }
-
-extension String {
-    fileprivate var plainPaths: String { replacingOccurrences(of: "//", with: "/") }
-}
