@@ -33,7 +33,7 @@ package final class ContentReader {
         try reader.plan(&slot)
         for transfer in slot.transfers {
             guard case .source(let file) = transfer.endpoint else { continue }
-            try unsafe files[file].read(into: transfer.memory, at: transfer.offset, what: "input")
+            try unsafe files[file].read(at: transfer.offset, into: transfer.memory, what: "input")
         }
         try reader.decode(&slot)
         // Safe: the extents of the chunk have filled this part of the data.

@@ -123,36 +123,37 @@ package final class ImageFile: Sendable {
         var problem: ImageError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(ImageError) {
-                try unsafe read(into: UnsafeMutableRawBufferPointer(buffer), at: offset, what: what)
+                // Safe: the buffer is filled whole, or an error is thrown.
+                unsafe try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer), what: what)
                 filled = count
             } catch {
                 problem = error
-                filled = 0
             }
         }
         if let problem { throw problem }
         return bytes
     }
 
-    /// Fills `memory` with what the file has from `offset` on.
-    /// - Throws: `inputUnreadable`; `inputDamaged` if the file ends before.
+    /// Fills `buffer` from `offset`; the range must be inside the file.
     package func read(
-        into memory: UnsafeMutableRawBufferPointer, at offset: UInt64, what: String
+        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, what: String
     ) throws(ImageError) {
         var filled = 0
-        while filled < memory.count {
-            let position = offset + UInt64(filled)
-            let count: Int
+        while filled < buffer.count {
+            // Safe: the destination is the rest of the buffer.
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+            let got: Int
             do {
-                // Safe: the destination is the rest of the memory.
-                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[filled...])
-                count = unsafe try descriptor.read(fromAbsoluteOffset: Int64(base + position), into: rest)
+                got = unsafe try descriptor.read(fromAbsoluteOffset: Int64(base + offset) + Int64(filled), into: rest)
             } catch {
                 throw ImageError(
-                    .inputUnreadable, "can't read the \(what)", path: path, offset: position, errno: error as? Errno)
+                    .inputUnreadable, "can't read the \(what)", path: path, offset: offset + UInt64(filled),
+                    errno: error as? Errno)
             }
-            guard count > 0 else { throw damaged("the file became shorter while it was read", at: position) }
-            filled += count
+            guard got > 0 else {
+                throw damaged("the file became shorter while it was read", at: offset + UInt64(filled))
+            }
+            filled += got
         }
     }
 

@@ -12,12 +12,17 @@ struct SourceOptions: ParsableArguments {
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
 
+    @Option(
+        name: .long, help: "Which disk of an OVA, OVF or VMX, counted from 1; needed if there are several.")
+    var disk: Int?
+
     /// The image at `path`, opened with these options.
     func source(_ path: String, format: String?) -> DiskImageSource {
         var source = DiskImageSource(path: path, format: format.map(ImageFormat.init(rawValue:)))
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresParentChanges = forceParent
+        source.disk = disk
         return source
     }
 }
