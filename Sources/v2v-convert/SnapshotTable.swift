@@ -33,12 +33,13 @@ enum SnapshotTable {
     /// In the local time zone.
     private static func date(_ seconds: UInt32) -> String {
         var time = time_t(seconds)
-        var parts = tm()
+        var parts = unsafe tm()
         unsafe localtime_r(&time, &parts)
-        let day = [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]
-        let hour = [parts.tm_hour, parts.tm_min, parts.tm_sec]
+        // `tm` counts as unsafe for its pointer to the zone's name; only numbers are read.
+        let day = unsafe [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]
+        let hour = unsafe [Int(parts.tm_hour), Int(parts.tm_min), Int(parts.tm_sec)]
         return day.map { padded($0, 2) }.joined(separator: "-") + " "
-            + hour.map { padded(Int($0), 2) }.joined(separator: ":")
+            + hour.map { padded($0, 2) }.joined(separator: ":")
     }
 
     private static func clock(_ nanoseconds: UInt64) -> String {
