@@ -69,7 +69,7 @@ let package = Package(
         // Runs a command as if the kernel refused io_uring, as containers do.
         .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
         .target(
-            name: "TestSupport", dependencies: ["ByteLayout", "CZlib"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd"], path: "Tests/TestSupport",
             swiftSettings: testRules),
         tests("ByteLayout"),
         tests("DiskImage"),

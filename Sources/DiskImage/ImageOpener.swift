@@ -12,6 +12,8 @@ package struct ImageOpener: Sendable {
     package var locks: Bool
     /// Take a parent that has changed since its child was made.
     package var ignoresParentChanges = false
+    /// Take a backing file for raw that looks like it and whose format its overlay doesn't name.
+    package var trustsRawBacking = false
     /// Opens a file in whatever format it is; for formats whose backing file may be in another.
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
     /// Every file that was opened, by this opener and those made from it.

@@ -14,6 +14,9 @@ public struct DiskImageSource: Sendable {
     public var allowsOutsideFiles = false
     /// Takes a VMDK snapshot's parent although it has changed since the snapshot was taken.
     public var ignoresParentChanges = false
+    /// Takes a backing file for raw that looks like it, although the image over it doesn't name its format. What a guest
+    /// wrote to a raw disk can make it look like something else, so say this only of files you know.
+    public var trustsRawBacking = false
 
     /// The image at `path`.
     public init(path: String, format: ImageFormat? = nil) {
@@ -35,6 +38,7 @@ public struct DiskImageSource: Sendable {
             try ImageProbe.open(file, format: format, opener: opener)
         }
         opener.ignoresParentChanges = ignoresParentChanges
+        opener.trustsRawBacking = trustsRawBacking
         let file = try opener.open(path)
         return (try ImageProbe.open(file, format: format, opener: opener), opener.opened)
     }

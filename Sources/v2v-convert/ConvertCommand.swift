@@ -22,7 +22,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
-            refcount_bits=1..64 (16)
+            extended_l2=on|off (off), lazy_refcounts=on|off (off), refcount_bits=1..64 (16)
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
@@ -62,6 +62,14 @@ struct ConvertCommand: AsyncParsableCommand {
         name: .long,
         help: "Compression level: zlib 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
     var compressionLevel: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Window of zlib compression: 32k, or 4k for readers that inflate qcow2 in steps (levels 0 to 9).",
+            valueName: "4k|32k"),
+        transform: Self.deflateWindow)
+    var window: DeflateWindow = .kib32
 
     @Flag(
         name: [.customShort("p"), .customLong("show-progress")],
@@ -116,6 +124,9 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
 
+    @Flag(name: .long, help: "Take a backing file that looks raw for raw although the image doesn't name its format.")
+    var trustRawBacking = false
+
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
         transform: Self.ioMode)
@@ -151,6 +162,13 @@ struct ConvertCommand: AsyncParsableCommand {
         return mode
     }
 
+    private static func deflateWindow(_ text: String) throws -> DeflateWindow {
+        guard let window = DeflateWindow(rawValue: text) else {
+            throw ValidationError("--window takes 4k or 32k")
+        }
+        return window
+    }
+
     private var progressKind: ProgressDisplay.Kind {
         if quiet { return .none }
         return progress ?? (showProgress || Terminal.errorIsTerminal ? .bar : .none)
@@ -162,6 +180,7 @@ struct ConvertCommand: AsyncParsableCommand {
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresParentChanges = forceParent
+        source.trustsRawBacking = trustRawBacking
 
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)
@@ -170,6 +189,7 @@ struct ConvertCommand: AsyncParsableCommand {
         target.format = try outputOptions.format(formatName)
         target.compresses = compress
         target.compressionLevel = compressionLevel
+        target.deflateWindow = window
         target.minimumZeroRun = sparse?.bytes
         target.existing =
             noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : force ? .replace : .refuse
