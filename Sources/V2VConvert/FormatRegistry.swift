@@ -1,3 +1,4 @@
+import ApplianceFormat
 import DiskImage
 import QCOW2Format
 import RawFormat
@@ -10,8 +11,15 @@ enum FormatRegistry {
         QCOW2Reader.self,
         VMDKReader.self,
         VDIReader.self,
+        OVAReader.self,
+        OVFReader.self,
+        VMXReader.self,
         RawReader.self,
     ]
+
+    static func reader(of format: ImageFormat) -> (any ImageReader.Type)? {
+        readers.first { $0.format == format }
+    }
 
     /// Names for messages and help.
     static var names: String {

@@ -12,14 +12,23 @@ enum ImageProbe {
     ) throws(ImageError) -> any ImageReader {
         let reader: any ImageReader.Type
         if let format {
-            guard let forced = FormatRegistry.readers.first(where: { $0.format == format }) else {
-                throw ImageError(
-                    .invalidOption, "the input format \"\(format.rawValue)\" is not known",
+            guard let said = FormatRegistry.reader(of: format) else {
+                throw file.unsupported(
+                    "an overlay says that this is in the format \"\(format.rawValue)\", which is not known",
                     advice: "known are \(FormatRegistry.names)")
             }
-            reader = forced
+            reader = said
         } else {
             reader = try recognise(file)
+        }
+        guard !reader.describesMachine || !opener.isInsideAppliance else {
+            throw file.unsupported(
+                "what should be a disk describes a virtual machine itself (\(reader.format.rawValue))")
+        }
+        guard reader.describesMachine || opener.disk == nil else {
+            throw ImageError(
+                .invalidOption, "the image is one disk", advice: "--disk is for virtual machines: OVA, OVF and VMX",
+                path: file.path)
         }
         return try reader.init(file: file, opener: opener)
     }
