@@ -56,11 +56,12 @@ let package = Package(
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
+        layer("VHDFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
-            ["Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", logging, system]),
+            ["Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat", logging, system]),
         .executableTarget(
             name: "v2v-convert",
             dependencies: ["V2VConvert", argumentParser, logging, system],

@@ -10,8 +10,10 @@ public struct DiskImageSource: Sendable {
     public var ignoresLocks = false
     /// Follows references of the image to files outside its own directory, and to devices.
     public var allowsOutsideFiles = false
-    /// Takes a VMDK snapshot's parent although it has changed since the snapshot was taken.
+    /// Takes a snapshot's parent although it has changed since the snapshot was taken.
     public var ignoresParentChanges = false
+    /// Which of its two sizes a VHD has.
+    public var vhdSize = VHDSize.current
 
     /// The image at `path`.
     public init(path: String, format: ImageFormat? = nil) {
@@ -33,6 +35,7 @@ public struct DiskImageSource: Sendable {
             try ImageProbe.open(file, format: format, opener: opener)
         }
         opener.ignoresParentChanges = ignoresParentChanges
+        opener.vhdSize = vhdSize
         let file = try opener.open(path)
         return (try ImageProbe.open(file, format: format, opener: opener), opener.opened)
     }

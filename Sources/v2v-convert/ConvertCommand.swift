@@ -9,7 +9,7 @@ struct ConvertCommand: AsyncParsableCommand {
         abstract: "Convert a virtual machine's disk.",
         usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
         discussion: """
-            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw; writes qcow2 and \
+            Reads VMDK, VHD and qcow2 of every kind with their snapshots and backing files, VDI and raw; writes qcow2 and \
             raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
@@ -38,7 +38,8 @@ struct ConvertCommand: AsyncParsableCommand {
     var output: String
 
     @Option(
-        name: [.customShort("f"), .long], help: "Format of the input: vmdk, qcow2, vdi or raw. Default: its content.")
+        name: [.customShort("f"), .long],
+        help: "Format of the input: vmdk, qcow2, vdi, vpc (VHD) or raw. Default: its content.")
     var inputFormat: String?
 
     @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")
@@ -109,6 +110,9 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
 
+    @Option(name: .long, help: "Size of a VHD: current (the footer's) or chs (its geometry's, as for Virtual PC).")
+    var vhdSize = VHDSize.current
+
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
         transform: Self.ioMode)
@@ -150,10 +154,11 @@ struct ConvertCommand: AsyncParsableCommand {
     }
 
     private func makeConverter() throws(ImageError) -> Converter {
-        var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(rawValue:)))
+        var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(named:)))
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresParentChanges = forceParent
+        source.vhdSize = vhdSize
 
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)
