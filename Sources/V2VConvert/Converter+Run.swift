@@ -14,7 +14,7 @@ extension Converter {
         let info = reader.info
         for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
 
-        let map = try reader.makeMap()
+        let map = try source.makeMap(reader)
         let survey = try Survey(map) { job.isStopped }
         guard map.virtualSize <= Self.maximumSize else {
             throw ImageError(

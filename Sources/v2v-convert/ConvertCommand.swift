@@ -49,6 +49,13 @@ struct ConvertCommand: AsyncParsableCommand {
         name: .customShort("o"), help: ArgumentHelp("Options of the output format.", valueName: "name=value,…"))
     var options: [String] = []
 
+    @Option(
+        name: [.customShort("l"), .long],
+        help: ArgumentHelp(
+            "Read an internal snapshot: its id or name, or snapshot.id=ID,snapshot.name=NAME.", valueName: "snapshot"),
+        transform: SnapshotSelector.init(argument:))
+    var snapshot: SnapshotSelector?
+
     @Flag(name: [.customShort("c"), .long], help: "Compress the clusters.")
     var compress = false
 
@@ -155,6 +162,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     private func makeConverter() throws(ImageError) -> Converter {
         var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(named:)))
+        source.snapshot = snapshot
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresParentChanges = forceParent
