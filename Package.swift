@@ -57,13 +57,14 @@ let package = Package(
         layer("QCOW2Format", ["ByteLayout", "DiskImage"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
         layer("VHDFormat", ["ByteLayout", "DiskImage"]),
+        layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
             [
-                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat", logging,
-                system,
+                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat",
+                "ApplianceFormat", logging, system,
             ]),
         .executableTarget(
             name: "v2v-convert",
@@ -83,6 +84,7 @@ let package = Package(
         tests("ByteLayout"),
         tests("DiskImage"),
         tests("Compression", ["DiskImage", "CZlib"]),
+        tests("ApplianceFormat"),
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),

@@ -16,8 +16,14 @@ package struct ImageOpener: Sendable {
     package var vhdSize = VHDSize.current
     /// Opens a file in whatever format it is; for formats whose backing file may be in another.
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
+    /// Which disk of a virtual machine is wanted, counted from 1; nil if it may have only one.
+    package var disk: Int?
+    /// True for what a virtual machine's description names: a disk, not another description.
+    package var isInsideAppliance = false
+    /// Finds what an image inside an archive calls by a name: another member. Nil for an image that is a file.
+    package var findMember: (@Sendable (String) -> ImageFile?)?
     /// Every file that was opened, by this opener and those made from it.
-    package let opened = OpenedFiles()
+    package private(set) var opened = OpenedFiles()
     /// The files through which the chain of parents has come, youngest first.
     private var descendants: [FileIdentity] = []
 
@@ -33,6 +39,13 @@ package struct ImageOpener: Sendable {
         self.openImage = openImage
     }
 
+    /// An opener like this one that records what it opens elsewhere: for a look at files that will not be read.
+    package var unrecorded: ImageOpener {
+        var copy = self
+        copy.opened = OpenedFiles()
+        return copy
+    }
+
     /// Opens the image itself.
     package func open(_ path: String) throws(ImageError) -> ImageFile {
         let file = try ImageFile(path: path, lock: locks)
@@ -42,8 +55,17 @@ package struct ImageOpener: Sendable {
 
     /// Opens the file that `image` calls `name`: relative names start in the directory of `image`, both kinds of slash
     /// separate, and an absolute path that does not exist here (one of an ESXi or Windows host) is looked for by its
-    /// last component beside the image.
+    /// last component beside the image. What is inside an archive can only name other members of it.
     package func open(named name: String, by image: ImageFile) throws(ImageError) -> ImageFile {
+        if let findMember {
+            guard let file = findMember(name) else {
+                throw ImageError(
+                    .inputUnreadable, "the image needs the file \"\(name)\", which is not in the archive",
+                    path: image.path)
+            }
+            opened.append(file)
+            return file
+        }
         let path = try find(name, by: image)
         let file = try open(path)
         if file.isBlockDevice, !allowsOutsideFiles {

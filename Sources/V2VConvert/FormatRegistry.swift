@@ -1,3 +1,4 @@
+import ApplianceFormat
 import DiskImage
 import QCOW2Format
 import RawFormat
@@ -12,6 +13,9 @@ enum FormatRegistry {
         VMDKReader.self,
         VDIReader.self,
         VHDReader.self,
+        OVAReader.self,
+        OVFReader.self,
+        VMXReader.self,
         RawReader.self,
     ]
 
