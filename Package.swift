@@ -56,14 +56,15 @@ let package = Package(
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
+        layer("VHDFormat", ["ByteLayout", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
             [
-                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "ApplianceFormat",
-                logging, system,
+                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat",
+                "ApplianceFormat", logging, system,
             ]),
         .executableTarget(
             name: "v2v-convert",

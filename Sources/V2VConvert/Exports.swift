@@ -8,3 +8,4 @@
 @_exported public import enum DiskImage.InfoValue
 @_exported public import struct DiskImage.SnapshotInfo
 @_exported public import enum DiskImage.SnapshotSelector
+@_exported public import enum DiskImage.VHDSize

@@ -9,7 +9,7 @@ struct ConvertCommand: AsyncParsableCommand {
         abstract: "Convert a virtual machine's disk.",
         usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
         discussion: """
-            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw, also inside an \
+            Reads VMDK, VHD and qcow2 of every kind with their snapshots and backing files, VDI and raw, also inside an \
             OVA; writes qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
@@ -42,7 +42,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("f"), .long],
-        help: "Format of the input: vmdk, qcow2, vdi, raw, ova, ovf or vmx. Default: its content.")
+        help: "Format of the input: vmdk, qcow2, vdi, vpc (VHD), raw, ova, ovf or vmx. Default: its content.")
     var inputFormat: String?
 
     @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")
@@ -136,6 +136,9 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Take a backing file that looks raw for raw although the image doesn't name its format.")
     var trustRawBacking = false
 
+    @Option(name: .long, help: "Size of a VHD: current (the footer's) or chs (its geometry's, as for Virtual PC).")
+    var vhdSize = VHDSize.current
+
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
         transform: Self.ioMode)
@@ -184,13 +187,14 @@ struct ConvertCommand: AsyncParsableCommand {
     }
 
     private func makeConverter() throws(ImageError) -> Converter {
-        var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(rawValue:)))
+        var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(named:)))
         source.disk = disk
         source.snapshot = snapshot
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresParentChanges = forceParent
         source.trustsRawBacking = trustRawBacking
+        source.vhdSize = vhdSize
 
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)

@@ -87,7 +87,14 @@ struct SourceVariant: Sendable, CustomTestStringConvertible {
         qemu("VDI static", "vdi", "static=on"),
     ]
 
-    static let all = [raw] + vmdk + qcow2 + rareQCOW2 + vdi
+    /// With `force_size`: qemu-img would round the disk up to whole cylinders.
+    static let vhd: [SourceVariant] = [
+        qemu("VHD dynamic", "vpc", "subformat=dynamic,force_size=on"),
+        qemu("VHD fixed", "vpc", "subformat=fixed,force_size=on"),
+    ]
+
+    static let all = [raw] + vmdk + qcow2 + rareQCOW2 + vdi + vhd
     /// One of each kind.
-    static let few = [raw] + vmdk + vdi + qcow2.filter { $0.name.hasSuffix(", 65536") || $0.name.hasSuffix(", 512") }
+    static let few =
+        [raw] + vmdk + vdi + vhd + qcow2.filter { $0.name.hasSuffix(", 65536") || $0.name.hasSuffix(", 512") }
 }
