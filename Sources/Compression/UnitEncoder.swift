@@ -14,11 +14,13 @@ extension UnitEncoding {
     /// An encoder of this kind.
     ///
     /// Deflate level 0 is ISA-L's level 1 (470 MB/s a core on 64 KiB clusters of installed software, 0.357 of the size),
-    /// 1 to 12 are libdeflate's (level 1: 185 MB/s, 0.343; 6: 80 MB/s, 0.314).
+    /// 1 to 12 are libdeflate's (level 1: 185 MB/s, 0.343; 6: 80 MB/s, 0.314). libdeflate's window can't be limited, so
+    /// with the smaller one they are zlib's.
     package func makeEncoder() -> any UnitEncoder {
         switch self {
-        case .deflate(level: ...0): ISALEncoder()
-        case .deflate(let level): LibdeflateEncoder(level: level)
+        case .deflate(level: ...0, let window): ISALEncoder(window: window)
+        case .deflate(let level, .kib32): LibdeflateEncoder(level: level)
+        case .deflate(let level, .kib4): ZlibEncoder(level: level)
         case .zstd(let level): ZstdEncoder(level: level)
         }
     }
@@ -51,8 +53,10 @@ extension UnitEncoding {
 @safe final class ISALEncoder: UnitEncoder {
     private let stream: UnsafeMutablePointer<isal_zstream>
     private let levelBuffer: UnsafeMutableRawBufferPointer
+    private let window: DeflateWindow
 
-    init() {
+    init(window: DeflateWindow) {
+        self.window = window
         unsafe stream = .allocate(capacity: 1)
         unsafe levelBuffer = .allocate(byteCount: CISAL_LEVEL1_BUFFER_SIZE, alignment: 64)
     }
@@ -67,6 +71,7 @@ extension UnitEncoding {
         // ISA-L only reads through `next_in`.
         unsafe isal_deflate_stateless_init(stream)
         unsafe stream.pointee.level = 1
+        if window == .kib4 { unsafe stream.pointee.hist_bits = 12 }
         unsafe stream.pointee.level_buf = levelBuffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.pointee.level_buf_size = UInt32(levelBuffer.count)
         unsafe stream.pointee.end_of_stream = 1

@@ -29,7 +29,7 @@ struct ChunkEncoder {
         // Safe: here and below, `data` holds a whole chunk, which is a multiple of the unit; `encoded` holds a chunk and
         // its padding, and no unit's share of it is longer than the unit.
         unsafe UnsafeMutableRawBufferPointer(rebasing: data[length..<count * unit]).zero()
-        chunk.units = unsafe classify(UnsafeRawBufferPointer(data), count: count)
+        unsafe classify(UnsafeRawBufferPointer(data), count: count, in: &chunk)
         guard !layout.keepsOffsets else {
             chunk.plainCount = chunk.units.count { $0 == .plain }
             return chunk
@@ -61,24 +61,39 @@ struct ChunkEncoder {
         return chunk
     }
 
-    /// `zero` or `plain` for every unit.
-    private func classify(_ data: UnsafeRawBufferPointer, count: Int) -> [StoredUnit] {
-        let unit = layout.unitSize
-        var units = [StoredUnit](repeating: .plain, count: count)
-        guard minimumZeroRun > 0 else { return units }
-        let minimumUnits = (minimumZeroRun + unit - 1) / unit
+    /// Makes every unit `zero` or `plain`, and tells which of their subunits are zero.
+    private func classify(_ data: UnsafeRawBufferPointer, count: Int, in chunk: inout EncodedChunk) {
+        let subunits = layout.subunitsPerUnit
+        let isZero = unsafe zeroRuns(data, count: count * subunits, size: layout.unitSize / subunits)
+        guard subunits > 1 else {
+            chunk.units = isZero.map { $0 ? .zero : .plain }
+            return
+        }
+        for start in stride(from: 0, to: isZero.count, by: subunits) {
+            var mask: UInt32 = 0
+            for index in 0..<subunits where !isZero[start + index] { mask |= 1 << UInt32(index) }
+            chunk.subunits.append(mask)
+            chunk.units.append(mask == 0 ? .zero : .plain)
+        }
+    }
+
+    /// Which of `count` parts of `size` bytes belong to runs of zeros that are long enough not to be stored.
+    private func zeroRuns(_ data: UnsafeRawBufferPointer, count: Int, size: Int) -> [Bool] {
+        var zeros = [Bool](repeating: false, count: count)
+        guard minimumZeroRun > 0 else { return zeros }
+        let minimumCount = (minimumZeroRun + size - 1) / size
         var run = 0
         for index in 0...count {
             if index < count,
-                unsafe ZeroScan.isZero(UnsafeRawBufferPointer(rebasing: data[index * unit..<(index + 1) * unit]))
+                unsafe ZeroScan.isZero(UnsafeRawBufferPointer(rebasing: data[index * size..<(index + 1) * size]))
             {
                 run += 1
                 continue
             }
-            if run >= minimumUnits { for zero in index - run..<index { units[zero] = .zero } }
+            if run >= minimumCount { for zero in index - run..<index { zeros[zero] = true } }
             run = 0
         }
-        return units
+        return zeros
     }
 }
 

@@ -20,6 +20,8 @@ package protocol ImageWriter: AnyObject {
 package struct WriterLayout: Sendable {
     /// Bytes of a unit: a power of two from 512 to the chunk size.
     package var unitSize: Int
+    /// How many parts a unit has whose zeros the format can tell: the 32 subclusters of qcow2's extended L2, else 1.
+    package var subunitsPerUnit: Int
     /// True if a unit's host offset is its guest offset; false if the units of a chunk are packed, plain ones back to
     /// back, compressed ones back to back.
     package var keepsOffsets: Bool
@@ -31,10 +33,11 @@ package struct WriterLayout: Sendable {
     package var blobAlignment: Int
 
     package init(
-        unitSize: Int, keepsOffsets: Bool, encoding: UnitEncoding? = nil, compressedSpacing: Int = 0,
-        blobAlignment: Int = 4096
+        unitSize: Int, subunitsPerUnit: Int = 1, keepsOffsets: Bool, encoding: UnitEncoding? = nil,
+        compressedSpacing: Int = 0, blobAlignment: Int = 4096
     ) {
         self.unitSize = unitSize
+        self.subunitsPerUnit = subunitsPerUnit
         self.keepsOffsets = keepsOffsets
         self.encoding = encoding
         self.compressedSpacing = compressedSpacing
@@ -44,8 +47,8 @@ package struct WriterLayout: Sendable {
 
 /// A codec with its level; a unit that does not become shorter is stored plain.
 package enum UnitEncoding: Sendable, Equatable {
-    /// Raw deflate (RFC 1951), levels 0 (fastest) to 12 (smallest).
-    case deflate(level: Int)
+    /// Raw deflate (RFC 1951), levels 0 (fastest) to 12 (smallest); 9 with the smaller window.
+    case deflate(level: Int, window: DeflateWindow = .kib32)
     /// One Zstandard frame, levels 1 to 19.
     case zstd(level: Int)
 }
@@ -58,6 +61,8 @@ package struct EncodedChunk: Sendable {
     package var length: UInt64
     /// What became of each unit, in order.
     package var units: [StoredUnit]
+    /// Of each unit the subunits that are not zero, the first in bit 0; empty if units have no parts.
+    package var subunits: [UInt32]
     /// How many units are plain.
     package var plainCount: Int
     /// Bytes from the start of the first compressed unit to the end of the last.
@@ -67,6 +72,7 @@ package struct EncodedChunk: Sendable {
         self.offset = offset
         self.length = length
         units = []
+        subunits = []
         plainCount = 0
         compressedLength = 0
     }

@@ -27,7 +27,7 @@ final class QCOW2Map: DiskMap {
         files = dataFile.map { [file, $0] } ?? [file]
         virtualSize = header.size
         let cluster = header.clusterSize
-        allocated = dataFile == nil && Self.isSparse(file, clusterSize: cluster) ? AllocatedRanges(file: file) : nil
+        allocated = dataFile == nil && Self.isSparse(file, header: header) ? AllocatedRanges(file: file) : nil
         // Entries beyond those the disk needs (a machine's saved state, in snapshots) are nothing to us.
         let count = Int(header.size.dividedUp(by: header.l2Coverage))
         let bytes = try file.read(at: header.l1TableOffset, count: count * 8, what: "L1 table")
@@ -56,9 +56,12 @@ final class QCOW2Map: DiskMap {
 
     /// Whether so much less storage is in use than the file is long that allocated clusters must lie in holes. QEMU asks
     /// the same before it looks for holes (`qcow2_detect_metadata_preallocation`): a hole here and there doesn't pay.
-    private static func isSparse(_ file: ImageFile, clusterSize: UInt64) -> Bool {
-        let stored = file.allocatedSize / clusterSize
-        return file.size.dividedUp(by: clusterSize) >= max(stored + stored / 9, stored + 2)
+    private static func isSparse(_ file: ImageFile, header: QCOW2Header) -> Bool {
+        let clusters = file.size.dividedUp(by: header.clusterSize)
+        let stored = file.allocatedSize / header.clusterSize
+        let manyMore = max(stored + stored / 9, stored + 2)
+        guard clusters >= manyMore, let refcounts = try? RefcountTable(file: file, header: header) else { return false }
+        return (try? refcounts.hasUsedClusters(manyMore, of: clusters)) ?? false
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {

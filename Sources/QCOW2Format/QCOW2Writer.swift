@@ -32,7 +32,7 @@ package final class QCOW2Writer: ImageWriter {
         self.options = options
         let cluster = options.clusterSize
         clusterBits = cluster.trailingZeroBitCount
-        l2Count = cluster / 8
+        l2Count = cluster / options.l2EntryLength
         // QEMU does not open an image without an L1 table, so an empty disk has one entry.
         let l1Count = max(1, virtualSize.dividedUp(by: l2Count * cluster))
         guard l1Count * 8 <= QCOW2.maximumL1Length else {
@@ -54,7 +54,8 @@ package final class QCOW2Writer: ImageWriter {
         }
         let maximum = options.refcountBits >= 16 ? UInt64(UInt16.max) : (1 << UInt64(options.refcountBits)) - 1
         layout = WriterLayout(
-            unitSize: Int(cluster), keepsOffsets: false, encoding: encoding,
+            unitSize: Int(cluster), subunitsPerUnit: options.hasExtendedL2 ? 32 : 1, keepsOffsets: false,
+            encoding: encoding,
             compressedSpacing: options.refcountBits >= 16 ? 0 : Int(cluster.dividedUp(by: max(1, maximum - 1))),
             blobAlignment: min(4096, Int(cluster)))
     }
@@ -80,11 +81,13 @@ package final class QCOW2Writer: ImageWriter {
         for (index, unit) in chunk.units.enumerated() where unit != .zero {
             let cluster = firstCluster + UInt64(index)
             let entry: L2Entry
+            var subclusters: UInt32 = 0
             switch unit {
             case .zero:
                 continue
             case .plain:
                 entry = .plain(at: plain)
+                if options.hasExtendedL2 { subclusters = chunk.subunits[index] }
                 plain += options.clusterSize
             case .compressed(let offset, let length):
                 let start = placement.compressed.bytes + UInt64(offset)
@@ -97,7 +100,10 @@ package final class QCOW2Writer: ImageWriter {
                 }
             }
             try selectL2(Int(cluster / l2Count), output: output)
-            l2.storeBigEndian(entry.rawValue, at: Int(cluster % l2Count) * 8)
+            let position = Int(cluster % l2Count * options.l2EntryLength)
+            l2.storeBigEndian(entry.rawValue, at: position)
+            // Those that are not allocated read as zeros; a compressed cluster has none.
+            if options.hasExtendedL2 { l2.storeBigEndian(UInt64(subclusters), at: position + 8) }
         }
     }
 

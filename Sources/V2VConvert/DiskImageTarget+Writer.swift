@@ -31,7 +31,7 @@ extension DiskImageTarget {
         case .raw(let options):
             return options.preallocation == .full ? 0 : minimumZeroRun ?? Self.defaultRawUnit
         case .qcow2(let options):
-            return minimumZeroRun ?? options.clusterSize
+            return minimumZeroRun ?? options.zeroGranularity
         }
     }
 
@@ -63,12 +63,22 @@ extension DiskImageTarget {
             !options.isVersion2 || options.compression == .zlib, "compat=0.10 compresses with zlib only",
             "use compat=1.1")
         try require(
+            !options.isVersion2 || !options.hasExtendedL2 && !options.hasLazyRefcounts,
+            "compat=0.10 has neither extended_l2 nor lazy_refcounts", "use compat=1.1")
+        try require(
+            !options.hasExtendedL2 || cluster >= 16384, "extended_l2 needs clusters of at least 16k, not \(cluster)")
+        try require(
+            deflateWindow == .kib32 || compresses && options.compression == .zlib,
+            "the window is one of zlib's compression", "use -c without compression_type=zstd")
+        try require(
             existing == .refuse || existing == .replace, "-n can't write a qcow2 image",
             "leave out -n, or use -O raw")
         var writerOptions = QCOW2WriterOptions()
         writerOptions.clusterSize = UInt64(cluster)
         writerOptions.version = options.isVersion2 ? 2 : 3
         writerOptions.refcountBits = options.refcountBits
+        writerOptions.hasExtendedL2 = options.hasExtendedL2
+        writerOptions.hasLazyRefcounts = options.hasLazyRefcounts
         writerOptions.compression = options.compression == .zstd ? .zstd : .zlib
         return try QCOW2Writer(
             virtualSize: virtualSize, options: writerOptions, encoding: try encoding(options.compression))
@@ -76,7 +86,7 @@ extension DiskImageTarget {
 
     private func encoding(_ compression: QCOW2Options.Compression) throws(ImageError) -> UnitEncoding? {
         guard compresses else { return nil }
-        let levels = compression == .zlib ? 0...12 : 1...19
+        let levels = compression == .zstd ? 1...19 : deflateWindow == .kib4 ? 0...9 : 0...12
         let level =
             compressionLevel ?? (compression == .zlib ? Self.defaultDeflateLevel : Self.defaultZstdLevel)
         guard levels.contains(level) else {
@@ -85,6 +95,6 @@ extension DiskImageTarget {
                 "the compression level of \(compression.rawValue) is \(levels.lowerBound) to \(levels.upperBound), "
                     + "not \(level)")
         }
-        return compression == .zlib ? .deflate(level: level) : .zstd(level: level)
+        return compression == .zlib ? .deflate(level: level, window: deflateWindow) : .zstd(level: level)
     }
 }

@@ -8,8 +8,11 @@ public struct DiskImageTarget: Sendable {
     public var format: TargetFormat?
     /// Compress clusters (qcow2).
     public var compresses = false
-    /// The codec's level; nil for the default. zlib: 0 (fastest) to 12; zstd: 1 to 19.
+    /// The codec's level; nil for the default. zlib: 0 (fastest) to 12, 9 with the smaller
+    /// ``deflateWindow``; zstd: 1 to 19.
     public var compressionLevel: Int?
+    /// How far back the zlib compression of qcow2 clusters refers.
+    public var deflateWindow = DeflateWindow.kib32
     /// What happens to a file that exists.
     public var existing = ExistingOutput.refuse
     /// Zeros are left out if at least this many bytes follow each other; 0 to write every byte.
@@ -108,6 +111,14 @@ public struct QCOW2Options: Sendable, Equatable {
     public var compression = Compression.zlib
     /// Bits of a reference count: 1, 2, 4, 8, 16, 32 or 64; only 16 in version 2.
     public var refcountBits = 16
+    /// Tell zeros by subclusters, 32 of them a cluster (`extended_l2`). Needs `compat` 1.1, clusters of at least 16 KiB,
+    /// and QEMU 5.2 or later.
+    public var hasExtendedL2 = false
+    /// Let QEMU postpone its writing of reference counts (`lazy_refcounts`). Needs `compat` 1.1.
+    public var hasLazyRefcounts = false
+
+    /// Bytes whose zeros are told separately.
+    var zeroGranularity: Int { hasExtendedL2 ? clusterSize / 32 : clusterSize }
 
     /// Version 3, clusters of 64 KiB.
     public init() {}

@@ -12,7 +12,7 @@ struct ConvertCommand: AsyncParsableCommand {
             v2v-convert <command> [<options>] <image> …
             """,
         discussion: """
-            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw, also inside an \
+            Reads VMDK, VHD and qcow2 of every kind with their snapshots and backing files, VDI and raw, also inside an \
             OVA; writes qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
@@ -33,7 +33,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
-            refcount_bits=1..64 (16)
+            extended_l2=on|off (off), lazy_refcounts=on|off (off), refcount_bits=1..64 (16)
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
@@ -52,7 +52,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("f"), .long],
-        help: "Format of the input: vmdk, qcow2, vdi, raw, ova, ovf or vmx. Default: its content.")
+        help: "Format of the input: vmdk, qcow2, vdi, vpc (VHD), raw, ova, ovf or vmx. Default: its content.")
     var inputFormat: String?
 
     @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")
@@ -76,6 +76,14 @@ struct ConvertCommand: AsyncParsableCommand {
         name: .long,
         help: "Compression level: zlib 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
     var compressionLevel: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Window of zlib compression: 32k, or 4k for readers that inflate qcow2 in steps (levels 0 to 9).",
+            valueName: "4k|32k"),
+        transform: Self.deflateWindow)
+    var window: DeflateWindow = .kib32
 
     @Flag(
         name: [.customShort("p"), .customLong("show-progress")],
@@ -155,6 +163,13 @@ struct ConvertCommand: AsyncParsableCommand {
         return mode
     }
 
+    private static func deflateWindow(_ text: String) throws -> DeflateWindow {
+        guard let window = DeflateWindow(rawValue: text) else {
+            throw ValidationError("--window takes 4k or 32k")
+        }
+        return window
+    }
+
     private var progressKind: ProgressDisplay.Kind {
         if quiet { return .none }
         return progress ?? (showProgress || Terminal.errorIsTerminal ? .bar : .none)
@@ -170,6 +185,7 @@ struct ConvertCommand: AsyncParsableCommand {
         target.format = try outputOptions.format(formatName)
         target.compresses = compress
         target.compressionLevel = compressionLevel
+        target.deflateWindow = window
         target.minimumZeroRun = sparse?.bytes
         target.existing =
             noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : force ? .replace : .refuse

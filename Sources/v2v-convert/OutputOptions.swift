@@ -66,7 +66,21 @@ struct OutputOptions {
             }
             options.refcountBits = bits
         }
+        if let value = rest.removeValue(forKey: "extended_l2") {
+            options.hasExtendedL2 = try flag(value, "extended_l2")
+        }
+        if let value = rest.removeValue(forKey: "lazy_refcounts") {
+            options.hasLazyRefcounts = try flag(value, "lazy_refcounts")
+        }
         return options
+    }
+
+    private func flag(_ value: String, _ name: String) throws(ImageError) -> Bool {
+        switch value {
+        case "on", "yes", "true", "y": return true
+        case "off", "no", "false", "n": return false
+        default: throw ImageError(.invalidOption, "\(name) is on or off, not \"\(value)\"")
+        }
     }
 
     private func choice<Choice: RawRepresentable<String> & CaseIterable>(

@@ -16,13 +16,21 @@ struct SourceOptions: ParsableArguments {
         name: .long, help: "Which disk of an OVA, OVF or VMX, counted from 1; needed if there are several.")
     var disk: Int?
 
+    @Flag(name: .long, help: "Take a backing file that looks raw for raw although the image doesn't name its format.")
+    var trustRawBacking = false
+
+    @Option(name: .long, help: "Size of a VHD: current (the footer's) or chs (its geometry's, as for Virtual PC).")
+    var vhdSize = VHDSize.current
+
     /// The image at `path`, opened with these options.
     func source(_ path: String, format: String?) -> DiskImageSource {
-        var source = DiskImageSource(path: path, format: format.map(ImageFormat.init(rawValue:)))
+        var source = DiskImageSource(path: path, format: format.map(ImageFormat.init(named:)))
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresParentChanges = forceParent
         source.disk = disk
+        source.trustsRawBacking = trustRawBacking
+        source.vhdSize = vhdSize
         return source
     }
 }

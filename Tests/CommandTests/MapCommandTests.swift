@@ -11,7 +11,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("raw", ""), ("vdi", ""), ("vdi", "static=on"), ("vmdk", ""), ("vmdk", "zeroed_grain=on"),
+        ("raw", ""), ("vdi", ""), ("vdi", "static=on"), ("vpc", ""), ("vpc", "subformat=fixed"), ("vmdk", ""),
+        ("vmdk", "zeroed_grain=on"),
         ("vmdk", "subformat=monolithicFlat"), ("vmdk", "subformat=streamOptimized"),
         ("vmdk", "subformat=twoGbMaxExtentSparse"), ("qcow2", ""), ("qcow2", "cluster_size=512"),
         ("qcow2", "cluster_size=2M"), ("qcow2", "compat=0.10"), ("qcow2", "extended_l2=on"),
@@ -22,7 +23,7 @@ import Testing
             let raw = try directory.write(content.bytes(), to: "disk.raw")
             let image = directory.file("image." + format)
             try QEMU.convert(raw, to: image, format: format, options: options)
-            try requireSameMap(image)
+            try requireSameMap(image, ["-f", format])
         }
     }
 
@@ -90,8 +91,11 @@ import Testing
             let arguments = ["map", "--output=\(kind)"] + options + [image]
             let theirs = try Tool.run("qemu-img", arguments)
             let ours = try Tool.run(Tool.converter, arguments)
-            // QEMU keeps a doubled slash of a backing file's name.
-            #expect(ours.output.plainPaths == theirs.output.plainPaths, "\(arguments)")
+            if ours.output.plainPaths != theirs.output.plainPaths {
+                // Storage that was reserved and never written counts as a hole until someone has read it.
+                let again = try Tool.run("qemu-img", arguments)
+                #expect(ours.output.plainPaths == again.output.plainPaths, "\(arguments)")
+            }
             // Compressed clusters have no place that the table could show.
             #expect(ours.status == (theirs.status == 0 ? 0 : 13), "\(arguments): \(ours.error)")
         }

@@ -7,7 +7,7 @@ package enum QEMU {
         _ raw: String, to path: String, format: String, options: String = "", compress: Bool = false
     ) throws {
         if fileSize(raw) == 0 {
-            // qemu-img can create empty VMDKs, but not convert to them.
+            // qemu-img can create empty images, but not convert to them.
             try Tool.check(
                 "qemu-img", ["create", "-f", format] + (options.isEmpty ? [] : ["-o", options]) + [path, "0"])
             return
