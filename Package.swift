@@ -89,7 +89,7 @@ let package = Package(
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
         tests("FuzzTargets"),
-        tests("V2VConvert", [logging, system]),
+        tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(
             name: "CommandTests", dependencies: ["ByteLayout", "TestSupport", "v2v-convert", "deny-io-uring", system],
             swiftSettings: testRules),

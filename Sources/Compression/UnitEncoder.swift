@@ -5,9 +5,11 @@ package import DiskImage
 
 /// Compresses units with one codec at one level. Has the codec's working memory; one per worker.
 package protocol UnitEncoder: AnyObject {
-    /// Compresses `source` to the start of `destination`.
+    /// Compresses `source`, which the disk has at `offset`, to the start of `destination`.
     /// - Returns: the compressed bytes, or nil if they don't fit.
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int?
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int?
 }
 
 extension UnitEncoding {
@@ -22,6 +24,7 @@ extension UnitEncoding {
         case .deflate(let level, .kib32): LibdeflateEncoder(level: level)
         case .deflate(let level, .kib4): ZlibEncoder(level: level)
         case .zstd(let level): ZstdEncoder(level: level)
+        case .vmdkGrain(let level): GrainEncoder(deflate: UnitEncoding.deflate(level: level).makeEncoder())
         }
     }
 }
@@ -41,7 +44,9 @@ extension UnitEncoding {
         unsafe libdeflate_free_compressor(compressor)
     }
 
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int? {
         // Safe: both buffers are passed with their lengths.
         let length = unsafe libdeflate_deflate_compress(
             compressor, source.baseAddress, source.count, destination.baseAddress, destination.count)
@@ -66,7 +71,9 @@ extension UnitEncoding {
         unsafe levelBuffer.deallocate()
     }
 
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int? {
         // Safe: `stateless_init` sets every field the call reads; both buffers are passed with their lengths, and
         // ISA-L only reads through `next_in`.
         unsafe isal_deflate_stateless_init(stream)
@@ -101,7 +108,9 @@ extension UnitEncoding {
         unsafe ZSTD_freeCCtx(context)
     }
 
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int? {
         // Safe: both buffers are passed with their lengths.
         let length = unsafe ZSTD_compress2(
             context, destination.baseAddress, destination.count, source.baseAddress, source.count)

@@ -1,4 +1,5 @@
 import CZlib
+import DiskImage
 
 /// Raw deflate by zlib, with a window of 4 KiB.
 @safe final class ZlibEncoder: UnitEncoder {
@@ -21,7 +22,9 @@ import CZlib
         unsafe stream.deallocate()
     }
 
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int? {
         // Safe: zlib only reads through `next_in`; both buffers are passed with their lengths, which fit 32 bits because
         // a unit has at most 2 MiB.
         unsafe deflateReset(stream)

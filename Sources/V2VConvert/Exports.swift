@@ -9,3 +9,4 @@
 @_exported public import struct DiskImage.SnapshotInfo
 @_exported public import enum DiskImage.SnapshotSelector
 @_exported public import enum DiskImage.VHDSize
+@_exported public import struct VMDKFormat.VMDKOptions

@@ -13,13 +13,15 @@ struct ConvertCommand: AsyncParsableCommand {
             """,
         discussion: """
             Reads VMDK, VHD and qcow2 of every kind with their snapshots and backing files, VDI and raw, also inside an \
-            OVA; writes qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
+            OVA; writes qcow2, VMDK and raw. The output appears under its name when it is complete and on the device, or \
+            not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
               v2v-convert web01.vmdk web01.qcow2
               v2v-convert -c -o compression_type=zstd web01.vmdk web01.qcow2
               v2v-convert -O raw -n web01.vmdk /dev/vg0/web01
+              v2v-convert -o subformat=streamOptimized web01.qcow2 web01.vmdk
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               v2v-convert info --output json web01.vmdk
@@ -34,6 +36,9 @@ struct ConvertCommand: AsyncParsableCommand {
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
             extended_l2=on|off (off), lazy_refcounts=on|off (off), refcount_bits=1..64 (16)
+              vmdk   subformat=monolithicSparse|monolithicFlat|twoGbMaxExtentSparse|twoGbMaxExtentFlat|\
+            streamOptimized (monolithicSparse), adapter_type=ide|buslogic|lsilogic|legacyESX|pvscsi (ide; streamOptimized: \
+            lsilogic), hwversion=1.. (4)
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
@@ -55,7 +60,8 @@ struct ConvertCommand: AsyncParsableCommand {
         help: "Format of the input: vmdk, qcow2, vdi, vpc (VHD), raw, ova, ovf or vmx. Default: its content.")
     var inputFormat: String?
 
-    @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")
+    @Option(
+        name: [.customShort("O"), .long], help: "Format of the output: qcow2, vmdk or raw. Default: its extension.")
     var outputFormat: String?
 
     @Option(
@@ -74,7 +80,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "Compression level: zlib 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
+        help: "Compression level: zlib (streamOptimized too) 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
     var compressionLevel: Int?
 
     @Option(
@@ -105,7 +111,7 @@ struct ConvertCommand: AsyncParsableCommand {
     @Option(
         name: [.customShort("S"), .long],
         help: ArgumentHelp(
-            "Leave out runs of at least this many zero bytes; 0 writes every byte. Default: a cluster; 4k for raw.",
+            "Leave out runs of at least this many zero bytes; 0 writes every byte. Default: a cluster or grain; 4k for raw.",
             valueName: "size"))
     var sparse: Size?
 

@@ -158,7 +158,10 @@ import Testing
         ["-m", "65"], ["-S", "700"],
         ["--io", "x"],
         ["-n", "-O", "qcow2"], ["--nonsense"], ["-o", "cluster_size=512,refcount_bits=1", "-c"],
-        ["-O", "raw", "-o", "preallocation=x"],
+        ["-O", "raw", "-o", "preallocation=x"], ["-n", "-O", "vmdk"], ["-c", "-O", "vmdk"],
+        ["-O", "vmdk", "-o", "subformat=vmfs"], ["-O", "vmdk", "-o", "adapter_type=nvme"],
+        ["-O", "vmdk", "-o", "hwversion=0"],
+        ["-O", "vmdk", "-o", "subformat=streamOptimized", "--compression-level", "13"],
     ])
     func explainsWrongUsage(options: [String]) throws {
         let result = try run(options + [vmdk, directory.file("out.qcow2")])

@@ -141,7 +141,7 @@ import TestSupport
     private func encode(_ bytes: [UInt8], _ encoding: UnitEncoding, room: Int) -> [UInt8]? {
         var target = [UInt8](repeating: 0, count: room)
         let length = bytes.withUnsafeBytes { source in
-            target.withUnsafeMutableBytes { encoding.makeEncoder().encode(source, into: $0) }
+            target.withUnsafeMutableBytes { encoding.makeEncoder().encode(source, at: GuestOffset(0), into: $0) }
         }
         return length.map { Array(target[..<$0]) }
     }

@@ -88,6 +88,27 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
             TargetVariant(name: "qcow2 -S 1M", format: .qcow2(.init()), minimumZeroRun: 1 << 20),
         ]
 
+    /// Every form of VMDK.
+    static let vmdk: [TargetVariant] =
+        VMDKOptions.Subformat.allCases.map { subformat in
+            vmdk("vmdk \(subformat.rawValue)") { $0.subformat = subformat }
+        }
+        + [0, 6, 12].map { (level: Int) in
+            vmdk("vmdk streamOptimized level \(level)", level: level) { $0.subformat = .streamOptimized }
+        }
+        + VMDKOptions.Subformat.allCases.map { subformat in
+            vmdk("vmdk \(subformat.rawValue) -S 0", minimumZeroRun: 0) { $0.subformat = subformat }
+        }
+        + [vmdk("vmdk monolithicFlat -S 512", minimumZeroRun: 512) { $0.subformat = .monolithicFlat }]
+
+    private static func vmdk(
+        _ name: String, level: Int? = nil, minimumZeroRun: Int? = nil, _ change: (inout VMDKOptions) -> Void
+    ) -> Self {
+        var options = VMDKOptions()
+        change(&options)
+        return TargetVariant(name: name, format: .vmdk(options), level: level, minimumZeroRun: minimumZeroRun)
+    }
+
     private static func rawVariant(_ name: String, _ preallocation: RawOptions.Preallocation) -> Self {
         var options = RawOptions()
         options.preallocation = preallocation
