@@ -29,16 +29,20 @@ extension Converter {
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try prepare(output, format, virtualSize: virtualSize)
         job.begin(.copying, total: survey.dataBytes)
+        let check = try DigestCheck(files.expectations, job: job, isFatal: !source.ignoresManifest)
+        defer { check.stop() }
         let engine = Engine(settings: settings, job: job, logger: logger)
         let fileSizes = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: survey.dataBytes)
+        let mismatches = try check.finish().map(\.description)
+        for mismatch in mismatches { logger.warning("\(mismatch)") }
         try files.requireUnshortened()
         try output.commit(sizes: fileSizes)
 
         var report = ConversionReport(
             source: source.path, sourceFormat: info.format.rawValue, target: target.path,
             targetFormat: format.name.rawValue, virtualSize: virtualSize)
-        report.warnings = info.warnings
+        report.warnings = info.warnings + mismatches
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))
         return report

@@ -137,6 +137,9 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @OptionGroup var access: SourceOptions
 
+    @Flag(name: .long, help: "Convert a disk of an OVA or OVF although the manifest has another digest for it.")
+    var ignoreManifest = false
+
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
         transform: Self.ioMode)
@@ -184,6 +187,7 @@ struct ConvertCommand: AsyncParsableCommand {
     private func makeConverter() throws(ImageError) -> Converter {
         var source = access.source(input, format: inputFormat)
         source.snapshot = snapshot
+        source.ignoresManifest = ignoreManifest
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)
         let formatName =
