@@ -34,16 +34,20 @@ package struct QCOW2Reader: ImageReader {
                 .map { extensions.incompatibleFeatureName(bit: $0) }
             throw file.unsupported("the image needs unknown features: \(names.joined(separator: ", "))", at: 72)
         }
-        guard !header.incompatible.contains(.corrupt) else {
-            throw file.damaged("the image is marked corrupt", at: 72, advice: "repair it: qemu-img check -r all")
+        guard opener.salvages || !header.incompatible.contains(.corrupt) else {
+            throw file.damaged(
+                "the image is marked corrupt", at: 72,
+                advice: "repair it: qemu-img check -r all; --salvage reads what can be read")
         }
         guard header.cryptMethod == 0 else { throw file.unsupported("encrypted qcow2 is not supported yet", at: 32) }
         let dataFile = try openDataFile()
         guard let backingFile else {
-            return try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .zero)
+            return try QCOW2Map(
+                file: file, dataFile: dataFile, header: header, absent: .zero, tolerant: opener.salvages)
         }
         return LayeredMap(
-            try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .unallocated),
+            try QCOW2Map(
+                file: file, dataFile: dataFile, header: header, absent: .unallocated, tolerant: opener.salvages),
             over: try openBackingMap(backingFile))
     }
 

@@ -10,11 +10,13 @@ extension Converter {
         let start = clock.now
         let settings = try makeSettings()
         let format = try target.resolvedFormat()
-        let (reader, files) = try source.open()
+        let (reader, opener) = try source.open()
+        let files = opener.opened
         let info = reader.info
         for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
 
-        let map = try reader.makeMap()
+        let losses = source.salvages ? Losses() : nil
+        let map = try makeMap(reader, losses: losses)
         let survey = try Survey(map) { job.isStopped }
         guard map.virtualSize <= Self.maximumSize else {
             throw ImageError(
@@ -30,19 +32,27 @@ extension Converter {
             usesDirectIO: usesDirectIO, job: job)
         try prepare(output, format, virtualSize: virtualSize)
         job.begin(.copying, total: survey.dataBytes)
-        let engine = Engine(settings: settings, job: job, logger: logger)
+        let engine = Engine(settings: settings, job: job, logger: logger, losses: losses)
         let fileSize = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: survey.dataBytes)
-        try files.requireUnshortened()
+        if losses == nil { try files.requireUnshortened() }
         try output.commit(size: fileSize)
 
         var report = ConversionReport(
             source: source.path, sourceFormat: info.format.rawValue, target: target.path,
             targetFormat: format.name.rawValue, virtualSize: virtualSize)
-        report.warnings = info.warnings
+        report.warnings = info.warnings + opener.findings.warnings
+        for warning in opener.findings.warnings { logger.warning("\(warning)") }
+        report.lost = losses?.ranges ?? []
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSize, seconds: elapsed / .seconds(1))
         return report
+    }
+
+    private func makeMap(_ reader: any ImageReader, losses: Losses?) throws(ImageError) -> sending any DiskMap {
+        let map = try reader.makeMap()
+        guard let losses else { return map }
+        return SalvagingMap(map, losses: losses)
     }
 
     /// What a file's offsets reach, less room for tables.

@@ -13,6 +13,9 @@ public struct DiskImageSource: Sendable {
     /// Takes a VMDK snapshot's parent although it has changed since the snapshot was taken.
     public var ignoresParentChanges = false
 
+    /// Makes zeros of what can't be read, lists it in the report's `lost`, and goes on.
+    public var salvages = false
+
     /// The image at `path`.
     public init(path: String, format: ImageFormat? = nil) {
         self.path = path
@@ -26,14 +29,16 @@ public struct DiskImageSource: Sendable {
     }
 
     /// Opens the image.
-    /// - Returns: its reader, and the files it consists of, more of which may be opened by making the map.
-    func open() throws(ImageError) -> (reader: any ImageReader, files: OpenedFiles) {
+    /// - Returns: its reader, and the opener that knows the files it consists of and what is wrong with them, of which
+    ///   making the map may find more.
+    func open() throws(ImageError) -> (reader: any ImageReader, opener: ImageOpener) {
         var opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks) {
             (file, format, opener) throws(ImageError) in
             try ImageProbe.open(file, format: format, opener: opener)
         }
         opener.ignoresParentChanges = ignoresParentChanges
+        opener.salvages = salvages
         let file = try opener.open(path)
-        return (try ImageProbe.open(file, format: format, opener: opener), opener.opened)
+        return (try ImageProbe.open(file, format: format, opener: opener), opener)
     }
 }

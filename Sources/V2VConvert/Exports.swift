@@ -5,3 +5,4 @@
 @_exported public import struct DiskImage.ImageFormat
 @_exported public import struct DiskImage.ImageInfo
 @_exported public import enum DiskImage.InfoValue
+@_exported public import struct DiskImage.LostRange

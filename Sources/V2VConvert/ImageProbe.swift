@@ -1,4 +1,5 @@
 import DiskImage
+import VMDKFormat
 
 /// Finds out what an image is by its content.
 ///
@@ -19,18 +20,25 @@ enum ImageProbe {
             }
             reader = forced
         } else {
-            reader = try recognise(file)
+            reader = try recognise(file, opener)
         }
         return try reader.init(file: file, opener: opener)
     }
 
-    private static func recognise(_ file: ImageFile) throws(ImageError) -> any ImageReader.Type {
+    private static func recognise(
+        _ file: ImageFile, _ opener: ImageOpener
+    ) throws(ImageError) -> any ImageReader.Type {
         let probe = ProbeData(prefix: try file.readPrefix(ProbeData.prefixLength), fileSize: file.size)
         for reader in FormatRegistry.readers where reader.recognises(probe) { return reader }
         if let foreign = try ForeignSignature.find(in: probe, file: file) {
             throw ImageError(
                 .inputFormat, "this looks like \(foreign.description), not like a raw disk", advice: foreign.advice,
                 path: file.path)
+        }
+        if BareExtent.descriptorPath(of: file.path) != nil {
+            opener.findings.warn(
+                "\(file.path): this is the data of a VMDK without its descriptor, perhaps without later snapshots; "
+                    + BareExtent.advice(for: file.path))
         }
         guard let raw = FormatRegistry.readers.last else { preconditionFailure("there are no formats") }
         return raw
