@@ -72,6 +72,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["ByteLayout", "CZlib"], path: "Tests/TestSupport",
             swiftSettings: testRules),
         tests("ByteLayout"),
+        tests("DiskImage"),
         tests("Compression", ["DiskImage", "CZlib"]),
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),

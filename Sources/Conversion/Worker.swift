@@ -117,9 +117,11 @@ final class Worker {
         let transfer = slots[slot].transfers[index]
         let descriptor: Int32
         let direction: IORequest.Direction
+        var offset = transfer.offset
         switch transfer.endpoint {
         case .source(let file):
             descriptor = files[file].descriptor.rawValue
+            offset += files[file].base
             direction = .read
         case .output:
             let choice = unsafe output.descriptor(offset: transfer.offset, length: transfer.memory.count)
@@ -130,7 +132,7 @@ final class Worker {
         requestsInFlight += 1
         unsafe queue.submit(
             IORequest(
-                direction, descriptor: descriptor, offset: transfer.offset, memory: transfer.memory,
+                direction, descriptor: descriptor, offset: offset, memory: transfer.memory,
                 isRegistered: transfer.isRegistered, token: UInt64(slot) << 32 | UInt64(index)))
     }
 

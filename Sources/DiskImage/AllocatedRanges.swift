@@ -24,16 +24,22 @@ package final class AllocatedRanges {
     private func look(at offset: UInt64) -> (range: Range<UInt64>, isData: Bool) {
         let rest = (range: offset..<file.size, isData: true)
         guard isSupported else { return rest }
-        let data = linux_seek_data(file.descriptor.rawValue, off_t(offset))
+        let data = linux_seek_data(file.descriptor.rawValue, off_t(file.base + offset))
         if data < 0 {
             // ENXIO: no data from here to the end. Anything else: the question is not understood.
             if Errno.current == .noSuchAddressOrDevice { return (offset..<file.size, false) }
             isSupported = false
             return rest
         }
-        if UInt64(data) > offset { return (offset..<min(UInt64(data), file.size), false) }
-        let hole = linux_seek_hole(file.descriptor.rawValue, off_t(offset))
-        guard hole > 0, UInt64(hole) > offset else { return rest }
-        return (offset..<min(UInt64(hole), file.size), true)
+        let start = file.base + offset
+        if UInt64(data) > start { return (offset..<end(at: data), false) }
+        let hole = linux_seek_hole(file.descriptor.rawValue, off_t(start))
+        guard hole > 0, UInt64(hole) > start else { return rest }
+        return (offset..<end(at: hole), true)
+    }
+
+    /// The byte of the file that the descriptor's byte `position` is, or the end of the file if it lies behind that.
+    private func end(at position: off_t) -> UInt64 {
+        min(UInt64(position) - file.base, file.size)
     }
 }

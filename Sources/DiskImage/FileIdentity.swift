@@ -6,6 +6,8 @@ package struct FileIdentity: Hashable, Sendable {
     let inode: UInt64
     /// The device a block-device node stands for: two nodes with different inodes may be the same disk.
     let blockDevice: UInt64
+    /// Where in the file the part starts that is meant; 0 for all of it.
+    private var base: UInt64 = 0
 
     package init(_ status: stat) {
         let isBlockDevice = status.st_mode & S_IFMT == S_IFBLK
@@ -19,5 +21,12 @@ package struct FileIdentity: Hashable, Sendable {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { return nil }
         self.init(status)
+    }
+
+    /// The identity of the part of this file that starts at byte `base`.
+    func part(at base: UInt64) -> FileIdentity {
+        var part = self
+        part.base = base
+        return part
     }
 }

@@ -2,17 +2,22 @@ import CLinux
 import Glibc
 package import SystemPackage
 
-/// A file or block device that an image is read from: opened read-only, never changed.
+/// A file or block device that an image is read from, or a part of one: opened read-only, never changed.
 package final class ImageFile: Sendable {
-    /// The path as the user or the descriptor gave it.
+    /// The path as the user or the descriptor gave it; for a part, that of the whole and the part's name.
     package let path: String
-    /// Bytes in the file or device.
+    /// Bytes in the file, device or part.
     package let size: UInt64
+    /// Where byte 0 is in what ``descriptor`` reads: not 0 for a part, such as a member of an archive. All other offsets
+    /// count from it.
+    package let base: UInt64
     package let isBlockDevice: Bool
     package let identity: FileIdentity
     /// Bytes of storage in use (`st_blocks`), which is less than `size` for a sparse file.
     package let allocatedSize: UInt64
     package let descriptor: FileDescriptor
+    /// The file that this one is a part of; it owns the descriptor.
+    private let whole: ImageFile?
 
     /// Opens the file at `path`.
     /// - Parameters:
@@ -43,6 +48,21 @@ package final class ImageFile: Sendable {
         isBlockDevice = facts.isBlockDevice
         allocatedSize = facts.allocatedSize
         identity = facts.identity
+        base = 0
+        whole = nil
+    }
+
+    /// The bytes `range` of `whole`, which has them, as a file of their own called `name`.
+    package init(part range: Range<UInt64>, of whole: ImageFile, name: String) {
+        precondition(range.upperBound <= whole.size, "a part ends behind the whole")
+        path = whole.path + "/" + name
+        size = range.upperBound - range.lowerBound
+        base = whole.base + range.lowerBound
+        isBlockDevice = whole.isBlockDevice
+        identity = whole.identity.part(at: base)
+        allocatedSize = min(whole.allocatedSize, size)
+        descriptor = whole.descriptor
+        self.whole = whole
     }
 
     /// What fstat says.
@@ -78,7 +98,7 @@ package final class ImageFile: Sendable {
     }
 
     deinit {
-        try? descriptor.close()
+        if whole == nil { try? descriptor.close() }
     }
 
     /// Throws `inputDamaged` if the file is shorter than when it was opened.
@@ -88,8 +108,9 @@ package final class ImageFile: Sendable {
         guard unsafe fstat(descriptor.rawValue, &status) == 0 else {
             throw ImageError(.inputUnreadable, "can't examine the input", path: path, errno: .current)
         }
-        guard UInt64(clamping: status.st_size) >= size else {
-            throw damaged("the file became shorter while it was read", at: UInt64(clamping: status.st_size))
+        let present = UInt64(clamping: status.st_size)
+        guard present >= base + size else {
+            throw damaged("the file became shorter while it was read", at: present - min(present, base))
         }
     }
 
@@ -111,7 +132,7 @@ package final class ImageFile: Sendable {
                     rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
                 do {
                     let got = unsafe try descriptor.read(
-                        fromAbsoluteOffset: Int64(offset) + Int64(filled), into: rest)
+                        fromAbsoluteOffset: Int64(base + offset) + Int64(filled), into: rest)
                     if got == 0 {
                         problem = damaged("the file became shorter while it was read", at: offset + UInt64(filled))
                         break
