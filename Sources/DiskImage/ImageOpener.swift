@@ -37,11 +37,11 @@ package struct ImageOpener: Sendable {
 
     /// Opens the image itself.
     package func open(_ path: String) throws(ImageError) -> ImageFile {
-        try open(FilePath(path))
+        try open(FilePath(path), called: path)
     }
 
-    private func open(_ path: FilePath) throws(ImageError) -> ImageFile {
-        let file = try ImageFile(path: path.string, location: path, lock: locks)
+    private func open(_ location: FilePath, called path: String) throws(ImageError) -> ImageFile {
+        let file = try ImageFile(path: path, location: location, lock: locks)
         opened.append(file)
         return file
     }
@@ -54,7 +54,8 @@ package struct ImageOpener: Sendable {
     package func open(
         named name: String, bytes: [UInt8]? = nil, by image: ImageFile
     ) throws(ImageError) -> ImageFile {
-        let file = try open(try find(name, bytes: bytes, by: image))
+        let path = try find(name, bytes: bytes, by: image)
+        let file = try open(path, called: path.string)
         if file.isBlockDevice, !allowsOutsideFiles {
             throw ImageError(
                 .inputUnsupported, "the image names a device: \"\(name)\"",

@@ -5,8 +5,9 @@ package enum BareExtent {
     /// The path of the descriptor to which the extent file at `path` belongs by its name, nil if it has no such name:
     /// `web01.vmdk` for `web01-flat.vmdk`, `web01-s003.vmdk`, `web01-f001.vmdk`, `web01-delta.vmdk`, ….
     package static func descriptorPath(of path: String) -> String? {
-        guard let match = try? #/(.+)-(flat|delta|sesparse|rdm|rdmp|pt|[sf][0-9]{3})\.vmdk/#.ignoresCase()
-            .wholeMatch(in: path)
+        guard
+            let match = try? #/(.+)-(flat|delta|sesparse|rdm|rdmp|pt|[sf][0-9]{3})\.vmdk/#.ignoresCase()
+                .wholeMatch(in: path)
         else { return nil }
         return match.1 + ".vmdk"
     }

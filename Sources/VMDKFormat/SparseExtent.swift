@@ -70,7 +70,9 @@ final class SparseExtent {
     func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> Extent {
         let tableIndex = Int(offset / layout.tableCoverage)
         guard tableIndex < directory.tables.count else { return Extent(length: limit, content: absent) }
-        guard directory.tables[tableIndex] != 0 else { return absentTables(from: tableIndex, offset: offset, limit: limit) }
+        guard directory.tables[tableIndex] != 0 else {
+            return absentTables(from: tableIndex, offset: offset, limit: limit)
+        }
         try load(tableIndex)
         let within = offset % layout.tableCoverage
         let limit = min(limit, layout.tableCoverage - within)

@@ -149,7 +149,8 @@ extension VMDKReader {
         case .vmfsSparse:
             return OpenedExtent(length: length, storage: .cowd(file: number, header: try COWDHeader(file: file)))
         case .seSparse:
-            return OpenedExtent(length: length, storage: .seSparse(file: number, header: try SESparseHeader(file: file)))
+            return OpenedExtent(
+                length: length, storage: .seSparse(file: number, header: try SESparseHeader(file: file)))
         }
     }
 

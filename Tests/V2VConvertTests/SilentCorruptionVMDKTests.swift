@@ -58,7 +58,9 @@ import V2VConvert
         #expect(try await converted(try describe(lines.joined(separator: "\n"))) == content)
     }
 
-    @Test(arguments: ["encoding first", "blanks", "byte-order mark", "CR", "no comment", "upper case", "CRLF at the end"])
+    @Test(arguments: [
+        "encoding first", "blanks", "byte-order mark", "CR", "no comment", "upper case", "CRLF at the end",
+    ])
     func row06DescriptorsAreRecognisedHoweverTheyAreWritten(form: String) async throws {
         try directory.write(content, to: "a.bin")
         let plain = """
@@ -157,11 +159,13 @@ import V2VConvert
     }
 
     /// Names in the encodings that VMware declares, with files whose names were converted on their way, or kept.
-    @Test(arguments: [
-        ("windows-1252", "caf\u{E9}.bin", "caf\\351.bin"), ("GBK", "\u{78C1}\u{76D8}.bin", "\\264\\305\\305\\314.bin"),
-        ("Shift_JIS", "\u{30BD}\u{8868}.bin", "\\203\\134\\225\\134.bin"),
-        ("Big5", "\u{78C1}\u{789F}.bin", "\\272\\317\\272\\320.bin"),
-    ], [true, false])
+    @Test(
+        arguments: [
+            ("windows-1252", "caf\u{E9}.bin", "caf\\351.bin"),
+            ("GBK", "\u{78C1}\u{76D8}.bin", "\\264\\305\\305\\314.bin"),
+            ("Shift_JIS", "\u{30BD}\u{8868}.bin", "\\203\\134\\225\\134.bin"),
+            ("Big5", "\u{78C1}\u{789F}.bin", "\\272\\317\\272\\320.bin"),
+        ], [true, false])
     func namesInOtherEncodingsAreFound(name: (String, String, String), isConverted: Bool) async throws {
         let (encoding, text, octal) = name
         try directory.write(Array(content[..<1_048_576]), to: "data")
