@@ -66,6 +66,11 @@ let package = Package(
             dependencies: ["V2VConvert", argumentParser, logging, system],
             swiftSettings: rules),
 
+        // What the fuzzer does with an input, and the tests with every input that is kept: see Fuzz/README.md.
+        .target(
+            name: "FuzzTargets", dependencies: ["Compression", "DiskImage", "V2VConvert"], path: "Fuzz/Targets",
+            swiftSettings: rules),
+
         // Runs a command as if the kernel refused io_uring, as containers do.
         .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
         .target(
@@ -77,9 +82,18 @@ let package = Package(
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
+        tests("FuzzTargets"),
         tests("V2VConvert", [logging, system]),
         .testTarget(
             name: "CommandTests", dependencies: ["ByteLayout", "TestSupport", "v2v-convert", "deny-io-uring", system],
             swiftSettings: testRules),
     ]
 )
+
+// Only `Fuzz/run` builds the fuzzer: without libFuzzer it has no `main`.
+if Context.environment["V2V_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Entry",
+            swiftSettings: rules + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -21,6 +21,8 @@ public struct ImageInfo: Sendable, Encodable {
     public var backingFilename: String?
     /// The format of the backing file, if the image says it.
     public var backingFormat: ImageFormat?
+    /// The internal snapshots, in the image's order.
+    public var snapshots: [SnapshotInfo]
     /// What only this format has, in the order in which it is shown.
     public var formatSpecific: [(key: String, value: InfoValue)]
     /// What a user should know about the image, though it does not prevent reading it.
@@ -29,8 +31,8 @@ public struct ImageInfo: Sendable, Encodable {
     package init(
         filename: String, format: ImageFormat, subformat: String? = nil, virtualSize: UInt64, actualSize: UInt64,
         clusterSize: UInt64? = nil, encrypted: Bool? = nil, dirty: Bool? = nil, backingFilename: String? = nil,
-        backingFormat: ImageFormat? = nil, formatSpecific: [(key: String, value: InfoValue)] = [],
-        warnings: [String] = []
+        backingFormat: ImageFormat? = nil, snapshots: [SnapshotInfo] = [],
+        formatSpecific: [(key: String, value: InfoValue)] = [], warnings: [String] = []
     ) {
         self.filename = filename
         self.format = format
@@ -42,6 +44,7 @@ public struct ImageInfo: Sendable, Encodable {
         self.dirty = dirty
         self.backingFilename = backingFilename
         self.backingFormat = backingFormat
+        self.snapshots = snapshots
         self.formatSpecific = formatSpecific
         self.warnings = warnings
     }
@@ -58,6 +61,7 @@ public struct ImageInfo: Sendable, Encodable {
         if let encrypted, encrypted { members.append(("encrypted", .boolean(true))) }
         if let backingFilename { members.append(("backing-filename", .string(backingFilename))) }
         if let backingFormat { members.append(("backing-filename-format", .string(backingFormat.rawValue))) }
+        if !snapshots.isEmpty { members.append(("snapshots", .list(snapshots.map(\.value)))) }
         if !formatSpecific.isEmpty {
             members.append(
                 (

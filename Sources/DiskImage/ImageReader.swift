@@ -15,6 +15,19 @@ package protocol ImageReader: SendableMetatype {
 
     /// The map of the current state of the disk.
     func makeMap() throws(ImageError) -> sending any DiskMap
+
+    /// The map of the disk as it was when an internal snapshot was taken.
+    /// - Throws: `invalidOption` if there is no such snapshot.
+    func makeMap(of snapshot: SnapshotSelector) throws(ImageError) -> sending any DiskMap
+}
+
+extension ImageReader {
+    /// Most formats have no internal snapshots.
+    package func makeMap(of snapshot: SnapshotSelector) throws(ImageError) -> sending any DiskMap {
+        throw ImageError(
+            .invalidOption, "images of the format \(Self.format.rawValue) have no internal snapshots",
+            advice: "leave out -l", path: info.filename)
+    }
 }
 
 /// What formats look at to recognise themselves.

@@ -7,8 +7,8 @@ struct HeaderExtensions {
     var backingFormat: String?
     /// The name of the external data file, type 0x44415441.
     var dataFile: String?
-    /// Whether persistent bitmaps are there, type 0x23852875.
-    var hasBitmaps = false
+    /// Where persistent bitmaps are listed, type 0x23852875.
+    var bitmapDirectory: BitmapDirectory?
     /// Names of feature bits, type 0x6803F857: (kind 0 incompatible, 1 compatible, 2 autoclear; bit; name).
     var featureNames: [(kind: UInt8, bit: UInt8, name: String)] = []
 
@@ -36,7 +36,7 @@ struct HeaderExtensions {
             switch type {
             case Self.backingFormatType: backingFormat = String(decoding: data, as: UTF8.self)
             case Self.dataFileType: dataFile = String(decoding: data, as: UTF8.self)
-            case Self.bitmapsType: hasBitmaps = true
+            case Self.bitmapsType: bitmapDirectory = BitmapDirectory(extensionData: data)
             case Self.featureNamesType: readFeatureNames(data)
             default: break  // an extension is optional by definition
             }

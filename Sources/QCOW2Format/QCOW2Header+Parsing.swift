@@ -68,14 +68,7 @@ extension QCOW2Header {
         guard cryptMethod <= 2 else {
             throw file.unsupported("qcow2 encryption method \(cryptMethod) is not known", at: 32)
         }
-        guard size <= UInt64(Int64.max) else { throw file.damaged("a disk of \(size) bytes is impossible", at: 24) }
-        guard UInt64(l1Size) * 8 <= QCOW2.maximumL1Length else {
-            throw file.damaged("an L1 table of \(l1Size) entries is larger than QEMU's limit of 32 MiB", at: 36)
-        }
-        guard UInt64(l1Size) >= size.dividedUp(by: l2Coverage) else {
-            throw file.damaged("the L1 table has \(l1Size) entries, too few for a disk of \(size) bytes", at: 36)
-        }
-        try validateTable(l1TableOffset, length: UInt64(l1Size) * 8, what: "L1 table", file: file, field: 40)
+        try validateL1(file: file, field: 36)
         let refcountLength = UInt64(refcountTableClusters) * clusterSize
         guard refcountLength <= QCOW2.maximumRefcountTableLength else {
             throw file.damaged(
@@ -90,6 +83,28 @@ extension QCOW2Header {
         else {
             throw file.damaged("the backing file's name is not inside the first cluster", at: 8)
         }
+    }
+
+    /// Checks the size of the disk and the L1 table, which the image tells at byte `field`.
+    private func validateL1(file: ImageFile, field: UInt64) throws(ImageError) {
+        guard size <= UInt64(Int64.max) else { throw file.damaged("a disk of \(size) bytes is impossible", at: field) }
+        guard UInt64(l1Size) * 8 <= QCOW2.maximumL1Length else {
+            throw file.damaged("an L1 table of \(l1Size) entries is larger than QEMU's limit of 32 MiB", at: field)
+        }
+        guard UInt64(l1Size) >= size.dividedUp(by: l2Coverage) else {
+            throw file.damaged("the L1 table has \(l1Size) entries, too few for a disk of \(size) bytes", at: field)
+        }
+        try validateTable(l1TableOffset, length: UInt64(l1Size) * 8, what: "L1 table", file: file, field: field)
+    }
+
+    /// The header as it would be if `snapshot` were the current state: what was true of the disk then.
+    func restoring(_ snapshot: QCOW2Snapshot, file: ImageFile) throws(ImageError) -> QCOW2Header {
+        var header = self
+        header.size = snapshot.info.virtualSize
+        header.l1Size = snapshot.l1Size
+        header.l1TableOffset = snapshot.l1TableOffset
+        try header.validateL1(file: file, field: snapshot.position)
+        return header
     }
 
     private func validateTable(

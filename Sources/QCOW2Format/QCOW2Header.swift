@@ -42,7 +42,20 @@ struct QCOW2Header: Equatable {
     }
 
     /// Bit 0 of ``compatible``.
-    static let lazyRefcounts: UInt64 = 1
+    static let lazyRefcounts: UInt64 = 1 << 0
+    /// Bit 0 of ``autoclear``: the persistent bitmaps are consistent with the data.
+    static let bitmaps: UInt64 = 1 << 0
+    /// Bit 1 of ``autoclear``: the external data file is the guest's disk, zeros included.
+    static let rawDataFile: UInt64 = 1 << 1
+
+    /// How QEMU calls the encryption, nil for none.
+    var encryptionName: String? {
+        switch cryptMethod {
+        case 0: nil
+        case 1: "aes"
+        default: "luks"
+        }
+    }
 
     /// Bytes of a cluster.
     var clusterSize: UInt64 { 1 << UInt64(clusterBits) }

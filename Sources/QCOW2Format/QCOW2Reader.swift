@@ -5,11 +5,14 @@ package import DiskImage
 package struct QCOW2Reader: ImageReader {
     package static let format = ImageFormat.qcow2
 
-    private let file: ImageFile
+    let file: ImageFile
     private let opener: ImageOpener
-    private let header: QCOW2Header
-    private let extensions: HeaderExtensions
-    private let backingFile: String?
+    let header: QCOW2Header
+    let extensions: HeaderExtensions
+    let backingFile: String?
+    let bitmaps: [QCOW2Bitmap]
+    /// The internal snapshots, in the order of their table.
+    package let snapshots: [QCOW2Snapshot]
 
     package static func recognises(_ probe: ProbeData) -> Bool { probe.has(QCOW2.magic) }
 
@@ -25,9 +28,28 @@ package struct QCOW2Reader: ImageReader {
         } else {
             backingFile = nil
         }
+        // Without the feature bit a QEMU that knows no bitmaps has written to the disk since they were stored.
+        let directory = header.autoclear & QCOW2Header.bitmaps != 0 ? extensions.bitmapDirectory : nil
+        bitmaps = try directory?.read(file: file, header: header) ?? []
+        snapshots = try QCOW2Snapshot.readTable(file: file, header: header)
     }
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
+        try makeMap(header)
+    }
+
+    package func makeMap(of snapshot: SnapshotSelector) throws(ImageError) -> sending any DiskMap {
+        guard let index = snapshot.index(in: snapshots.map(\.info)) else {
+            let known = snapshots.map { "\($0.info.id) (\($0.info.name))" }.joined(separator: ", ")
+            throw ImageError(
+                .invalidOption, "the image has no snapshot \(snapshot)",
+                advice: known.isEmpty ? "it has none at all" : "it has \(known)", path: file.path)
+        }
+        return try makeMap(try header.restoring(snapshots[index], file: file))
+    }
+
+    /// The map of the state that `header` describes: the current one, or a snapshot's.
+    private func makeMap(_ header: QCOW2Header) throws(ImageError) -> sending any DiskMap {
         let unknown = header.incompatible.subtracting(.known).rawValue
         guard unknown == 0 else {
             let names = (0..<64).filter { unknown >> UInt64($0) & 1 == 1 }
@@ -39,7 +61,12 @@ package struct QCOW2Reader: ImageReader {
                 "the image is marked corrupt", at: 72,
                 advice: "repair it: qemu-img check -r all; --salvage reads what can be read")
         }
-        guard header.cryptMethod == 0 else { throw file.unsupported("encrypted qcow2 is not supported yet", at: 32) }
+        if let encryption = header.encryptionName {
+            throw file.unsupported(
+                "the image is encrypted (\(encryption)), which is not supported", at: 32,
+                advice: "decrypt it: qemu-img convert --object secret,id=key,file=PASSPHRASE --image-opts "
+                    + "driver=qcow2,encrypt.key-secret=key,file.filename=IN -O qcow2 OUT")
+        }
         let dataFile = try openDataFile()
         guard let backingFile else {
             return try QCOW2Map(
@@ -72,35 +99,5 @@ package struct QCOW2Reader: ImageReader {
                 advice: "if it is, say so with qemu-img rebase -u -F raw -b '\(name)'")
         }
         return try reader.makeMap()
-    }
-
-    package var info: ImageInfo {
-        let isVersion3 = header.version >= 3
-        var details: [(key: String, value: InfoValue)] = [
-            ("compat", .string(isVersion3 ? "1.1" : "0.10")),
-            ("compression-type", .string(header.compression.name)),
-        ]
-        if isVersion3 {
-            details += [
-                ("lazy-refcounts", .boolean(header.compatible & QCOW2Header.lazyRefcounts != 0)),
-                ("refcount-bits", .integer(1 << UInt64(header.refcountOrder))),
-                ("corrupt", .boolean(header.incompatible.contains(.corrupt))),
-                ("extended-l2", .boolean(header.incompatible.contains(.extendedL2))),
-            ]
-        } else {
-            details.append(("refcount-bits", .integer(16)))
-        }
-        if let dataFile = extensions.dataFile { details.append(("data-file", .string(dataFile))) }
-        details.append(("snapshot-count", .integer(UInt64(header.snapshotCount))))
-        details.append(("has-bitmaps", .boolean(extensions.hasBitmaps)))
-        var warnings: [String] = []
-        if header.snapshotCount > 0 { warnings.append("internal snapshots are not copied; the current state is") }
-        if extensions.hasBitmaps { warnings.append("persistent bitmaps are not copied") }
-        return ImageInfo(
-            filename: file.path, format: .qcow2, subformat: isVersion3 ? "1.1" : "0.10", virtualSize: header.size,
-            actualSize: file.allocatedSize, clusterSize: header.clusterSize, encrypted: header.cryptMethod != 0,
-            dirty: header.incompatible.contains(.dirty), backingFilename: backingFile,
-            backingFormat: extensions.backingFormat.map(ImageFormat.init(rawValue:)), formatSpecific: details,
-            warnings: warnings)
     }
 }

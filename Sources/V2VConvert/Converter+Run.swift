@@ -50,7 +50,7 @@ extension Converter {
     }
 
     private func makeMap(_ reader: any ImageReader, losses: Losses?) throws(ImageError) -> sending any DiskMap {
-        let map = try reader.makeMap()
+        let map = try source.makeMap(reader)
         guard let losses else { return map }
         return SalvagingMap(map, losses: losses)
     }

@@ -1,4 +1,4 @@
-import DiskImage
+package import DiskImage
 
 /// A disk image to read.
 public struct DiskImageSource: Sendable {
@@ -6,6 +6,8 @@ public struct DiskImageSource: Sendable {
     public var path: String
     /// The format; nil to recognise it by its content.
     public var format: ImageFormat?
+    /// The internal snapshot to read instead of the current state of the disk.
+    public var snapshot: SnapshotSelector?
     /// Reads an image that another process may be writing. The result may be inconsistent.
     public var ignoresLocks = false
     /// Follows references of the image to files outside its own directory, and to devices.
@@ -31,7 +33,12 @@ public struct DiskImageSource: Sendable {
     /// Opens the image.
     /// - Returns: its reader, and the opener that knows the files it consists of and what is wrong with them, of which
     ///   making the map may find more.
-    func open() throws(ImageError) -> (reader: any ImageReader, opener: ImageOpener) {
+    package func open() throws(ImageError) -> (reader: any ImageReader, opener: ImageOpener) {
+        if let format, FormatRegistry.reader(of: format) == nil {
+            throw ImageError(
+                .invalidOption, "the input format \"\(format.rawValue)\" is not known",
+                advice: "known are \(FormatRegistry.names)")
+        }
         var opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks) {
             (file, format, opener) throws(ImageError) in
             try ImageProbe.open(file, format: format, opener: opener)
@@ -40,5 +47,11 @@ public struct DiskImageSource: Sendable {
         opener.salvages = salvages
         let file = try opener.open(path)
         return (try ImageProbe.open(file, format: format, opener: opener), opener)
+    }
+
+    /// The map of the state of the disk that is to be read.
+    func makeMap(_ reader: any ImageReader) throws(ImageError) -> sending any DiskMap {
+        if let snapshot { return try reader.makeMap(of: snapshot) }
+        return try reader.makeMap()
     }
 }

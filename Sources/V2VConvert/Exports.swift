@@ -6,3 +6,5 @@
 @_exported public import struct DiskImage.ImageInfo
 @_exported public import enum DiskImage.InfoValue
 @_exported public import struct DiskImage.LostRange
+@_exported public import struct DiskImage.SnapshotInfo
+@_exported public import enum DiskImage.SnapshotSelector

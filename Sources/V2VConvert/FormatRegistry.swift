@@ -13,6 +13,10 @@ enum FormatRegistry {
         RawReader.self,
     ]
 
+    static func reader(of format: ImageFormat) -> (any ImageReader.Type)? {
+        readers.first { $0.format == format }
+    }
+
     /// Names for messages and help.
     static var names: String {
         readers.map { $0.format.rawValue }.joined(separator: ", ")

@@ -13,12 +13,12 @@ enum ImageProbe {
     ) throws(ImageError) -> any ImageReader {
         let reader: any ImageReader.Type
         if let format {
-            guard let forced = FormatRegistry.readers.first(where: { $0.format == format }) else {
-                throw ImageError(
-                    .invalidOption, "the input format \"\(format.rawValue)\" is not known",
+            guard let said = FormatRegistry.reader(of: format) else {
+                throw file.unsupported(
+                    "an overlay says that this is in the format \"\(format.rawValue)\", which is not known",
                     advice: "known are \(FormatRegistry.names)")
             }
-            reader = forced
+            reader = said
         } else {
             reader = try recognise(file, opener)
         }

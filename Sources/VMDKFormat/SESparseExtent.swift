@@ -90,10 +90,13 @@ final class SESparseExtent {
         case .zero:
             return Extent(length: length, content: .zero)
         case .data(let number):
-            let start = header.grains.lowerBound + number * SESparseHeader.grainLength + skipped
-            guard start + length <= min(header.grains.upperBound, file.size) else {
-                throw damaged(index, "points past the end of the file (grain at byte \(start))")
-            }
+            // A number has 60 bits: compared before it is multiplied, which could overflow.
+            let end = min(header.grains.upperBound, file.size)
+            guard
+                number <= (end - header.grains.lowerBound) / SESparseHeader.grainLength,
+                case let start = header.grains.lowerBound + number * SESparseHeader.grainLength + skipped,
+                start <= end, length <= end - start
+            else { throw damaged(index, "points past the end of the file (grain \(number))") }
             return Extent(length: length, content: .data(file: fileIndex, offset: HostOffset(start)))
         }
     }

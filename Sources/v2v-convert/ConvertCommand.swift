@@ -48,6 +48,13 @@ struct ConvertCommand: AsyncParsableCommand {
         name: .customShort("o"), help: ArgumentHelp("Options of the output format.", valueName: "name=value,…"))
     var options: [String] = []
 
+    @Option(
+        name: [.customShort("l"), .long],
+        help: ArgumentHelp(
+            "Read an internal snapshot: its id or name, or snapshot.id=ID,snapshot.name=NAME.", valueName: "snapshot"),
+        transform: SnapshotSelector.init(argument:))
+    var snapshot: SnapshotSelector?
+
     @Flag(name: [.customShort("c"), .long], help: "Compress the clusters.")
     var compress = false
 
@@ -158,6 +165,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     private func makeConverter() throws(ImageError) -> Converter {
         var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(rawValue:)))
+        source.snapshot = snapshot
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresParentChanges = forceParent

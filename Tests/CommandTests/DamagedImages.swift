@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A sound image whose bytes tests change, and where its structures are.
-struct DamagedImage {
+struct DamagedImage: Sendable {
     var bytes: [UInt8]
     /// Extension of the file's name.
     var format: String
@@ -23,11 +23,19 @@ struct DamagedImage {
 
     /// A stream in VMware's order.
     static func stream() throws -> DamagedImage {
-        let builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
-        return DamagedImage(bytes: builder.image(of: content.bytes()), format: "vmdk")
+        images.value("stream") {
+            let builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
+            return DamagedImage(bytes: builder.image(of: content.bytes()), format: "vmdk")
+        }
     }
 
+    private static let images = Memo<DamagedImage>()
+
     private static func made(_ format: String, _ options: String, compress: Bool = false) throws -> DamagedImage {
+        try images.value("\(format) \(options) \(compress)") { try make(format, options, compress: compress) }
+    }
+
+    private static func make(_ format: String, _ options: String, compress: Bool) throws -> DamagedImage {
         let directory = try TemporaryDirectory()
         let raw = try directory.write(content.bytes(), to: "raw")
         let image = directory.file("image")

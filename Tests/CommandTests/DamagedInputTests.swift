@@ -14,10 +14,17 @@ import Testing
         directory = try TemporaryDirectory()
     }
 
-    @Test(arguments: Damage.qcow2 + Damage.vmdk + Damage.stream + Damage.vdi)
+    @Test(arguments: Damage.qcow2 + Damage.qcow2Bitmaps + Damage.vmdk + Damage.stream + Damage.vdi)
     func isRefused(damage: Damage) throws {
         let image = try damage.image()
         try refuse(try directory.write(image.bytes, to: "image." + image.format), status: damage.status)
+    }
+
+    @Test(arguments: Damage.qcow2Snapshots)
+    func isRefusedWhereItsSnapshotIsRead(damage: Damage) throws {
+        let image = try damage.image()
+        let path = try directory.write(image.bytes, to: "image." + image.format)
+        try refuse(path, status: damage.status, options: ["-l", "1"])
     }
 
     /// Every field of every header at 0, 1, its maximum, and one off in both directions.

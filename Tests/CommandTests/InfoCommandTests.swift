@@ -6,7 +6,8 @@ import Testing
 @Suite struct InfoCommandTests {
     @Test(arguments: [
         ("qcow2", ""), ("qcow2", "compat=0.10"), ("qcow2", "cluster_size=4k,refcount_bits=8"),
-        ("qcow2", "compression_type=zstd"), ("vmdk", ""), ("vmdk", "subformat=streamOptimized"),
+        ("qcow2", "compression_type=zstd"), ("qcow2", "lazy_refcounts=on,extended_l2=on"), ("vmdk", ""),
+        ("vmdk", "subformat=streamOptimized"),
         ("vmdk", "subformat=monolithicFlat"), ("vdi", ""), ("raw", ""),
     ])
     func agreesWithQemuImg(format: String, options: String) throws {
@@ -28,6 +29,37 @@ import Testing
         #expect(human.contains("file format: \(format)") && human.contains("(9436672 bytes)"))
     }
 
+    @Test func listsSnapshotsAndBitmaps() throws {
+        let directory = try TemporaryDirectory()
+        let image = directory.file("image.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", image, "64M"])
+        for name in ["before the update", "Größe", "1"] { try Tool.check("qemu-img", ["snapshot", "-c", name, image]) }
+        for options in [["-g", "512", "small"], ["-g", "2G", "large"], ["--disable", "disabled"]] {
+            let (flags, name) = (Array(options.dropLast()), options[options.count - 1])
+            try Tool.check("qemu-img", ["bitmap", "--add"] + flags + [image, name])
+        }
+        let theirs = try object(try Tool.check("qemu-img", ["info", "--output=json", image]))
+        let ours = try object(try Tool.check(Tool.converter, ["info", "--output", "json", image]))
+        #expect(try canonical(ours["snapshots"]) == canonical(theirs["snapshots"]))
+        #expect(try canonical(data(ours)["bitmaps"]) == canonical(data(theirs)["bitmaps"]))
+    }
+
+    @Test(arguments: ["aes", "luks"])
+    func tellsThatAnImageIsEncrypted(method: String) throws {
+        let directory = try TemporaryDirectory()
+        let image = directory.file("image.qcow2")
+        let options =
+            "encrypt.format=\(method),encrypt.key-secret=key\(method == "luks" ? ",encrypt.iter-time=10" : "")"
+        try Tool.check(
+            "qemu-img",
+            ["create", "-q", "-f", "qcow2", "--object", "secret,id=key,data=abc", "-o", options, image, "1M"])
+        let ours = try object(try Tool.check(Tool.converter, ["info", "--output", "json", image]))
+        #expect(ours["encrypted"] as? Bool == true)
+        #expect((data(ours)["encrypt"] as? [String: Any])?["format"] as? String == method)
+        let result = try Tool.run(Tool.converter, [image, directory.file("out.raw")])
+        #expect(result.status == 13 && result.error.contains("decrypt"))
+    }
+
     @Test func describesAnImageThatNeedsABackingFile() throws {
         let directory = try TemporaryDirectory()
         let base = try directory.write([UInt8](repeating: 1, count: 65536), to: "base.raw")
@@ -44,6 +76,12 @@ import Testing
 
     private func object(_ json: String) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
+    }
+
+    /// A JSON value as text, its keys in order.
+    private func canonical(_ value: Any?) throws -> String {
+        let data = try JSONSerialization.data(withJSONObject: try #require(value), options: .sortedKeys)
+        return String(decoding: data, as: UTF8.self)
     }
 
     private func data(_ object: [String: Any]) -> [String: Any] {

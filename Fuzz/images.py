@@ -1,0 +1,214 @@
+"""Small disk images, built from the facts of their formats: what qemu-img does not write, or not this small."""
+
+import struct
+import zlib
+
+SECTOR = 512
+NO_PARENT = 0xFFFFFFFF
+
+
+def pad(data, unit=SECTOR):
+    return data + bytes(-len(data) % unit)
+
+
+def sectors(data):
+    return len(pad(data)) // SECTOR
+
+
+def units(disk, length):
+    """The disk in pieces of `length` bytes, None for those that are zero."""
+    pieces = (disk[start:start + length] for start in range(0, len(disk), length))
+    return [piece if piece.strip(b"\0") else None for piece in pieces]
+
+
+def descriptor(extents, create_type="custom", cid=1, parent_cid=NO_PARENT, hint=None):
+    lines = ["# Disk DescriptorFile", "version=1", f"CID={cid:08x}", f"parentCID={parent_cid:08x}"]
+    lines.append(f'createType="{create_type}"')
+    if hint is not None:
+        lines.append(f'parentFileNameHint="{hint}"')
+    lines += extents + ['ddb.adapterType = "lsilogic"', ""]
+    return "\n".join(lines).encode()
+
+
+def kdmv_header(capacity, grain, gtes, directory, *, flags=3, version=1, text=(0, 0), redundant=0, overhead=0,
+                compressed=False):
+    header = struct.pack("<4sIIQQQQIQQQB4sH", b"KDMV", version, flags, capacity, grain, text[0], text[1], gtes,
+                         redundant, directory, overhead, 0, b"\n \r\n", int(compressed))
+    return header.ljust(SECTOR, b"\0")
+
+
+def kdmv(disk, *, grain=8, gtes=512, text=None, version=1, flags=3, redundant=True, zeroed=()):
+    """A hosted sparse extent: header, descriptor, redundant and primary directory with their tables, grains.
+    Grains whose numbers are in `zeroed` get the entry 1."""
+    capacity = len(disk) // SECTOR
+    pieces = units(disk, grain * SECTOR)
+    tables = -(-len(pieces) // gtes)
+    table_sectors = -(-gtes * 4 // SECTOR)
+    directory_sectors = -(-tables * 4 // SECTOR)
+    text_sectors = sectors(text) + 1 if text else 0
+    copies = 2 if redundant else 1
+    position = 1 + text_sectors
+    starts = []
+    for _ in range(copies):
+        starts.append(position)
+        position += directory_sectors + tables * table_sectors
+    overhead = -(-position // grain) * grain
+    entries, data = [], b""
+    for number, piece in enumerate(pieces):
+        if number in zeroed:
+            entries.append(1)
+        elif piece is None:
+            entries.append(0)
+        else:
+            entries.append(overhead + len(data) // SECTOR)
+            data += pad(piece, grain * SECTOR)
+    entries += [0] * (tables * gtes - len(entries))
+    file = kdmv_header(capacity, grain, gtes, starts[-1], flags=flags, version=version,
+                       text=(1, text_sectors) if text else (0, 0), redundant=starts[0] if redundant else 0,
+                       overhead=overhead)
+    if text:
+        file += text.ljust(text_sectors * SECTOR, b"\0")
+    for start in starts:
+        first = start + directory_sectors
+        file += pad(struct.pack(f"<{tables}I", *(first + index * table_sectors for index in range(tables))))
+        for index in range(tables):
+            file += pad(struct.pack(f"<{gtes}I", *entries[index * gtes:(index + 1) * gtes]))
+    return file.ljust(overhead * SECTOR, b"\0") + data
+
+
+def stream(disk, *, grain=8, gtes=16, text=None, version=3, footer=True, markers=True, level=6):
+    """A stream-optimized extent in VMware's order. Without `footer` the header itself has the directory's place."""
+    capacity = len(disk) // SECTOR
+    text = text or descriptor([f'RDONLY {capacity} SPARSE "image"'], "streamOptimized")
+    overhead = 1 + sectors(text)
+    flags = 0x30001 if markers else 0x10001
+    body, directory = b"", []
+
+    def marker(kind, value):
+        return struct.pack("<QII", value, 0, kind).ljust(SECTOR, b"\0") if markers else b""
+
+    def here():
+        return overhead + len(body) // SECTOR
+
+    pieces = units(disk, grain * SECTOR)
+    for first in range(0, len(pieces), gtes):
+        entries = [0] * gtes
+        for number, piece in enumerate(pieces[first:first + gtes]):
+            if piece is None:
+                continue
+            entries[number] = here()
+            packed = zlib.compress(piece, level)
+            lba = struct.pack("<Q", (first + number) * grain) if markers else b""
+            body += pad(lba + struct.pack("<I", len(packed)) + packed)
+        if not any(entries):
+            directory.append(0)
+            continue
+        table = pad(struct.pack(f"<{gtes}I", *entries))
+        body += marker(1, len(table) // SECTOR)
+        directory.append(here())
+        body += table
+    packed = pad(struct.pack(f"<{len(directory)}I", *directory))
+    body += marker(2, len(packed) // SECTOR)
+    start = here()
+    body += packed
+
+    def header(place):
+        return kdmv_header(capacity, grain, gtes, place, flags=flags, version=version,
+                           text=(1, sectors(text)), overhead=overhead, compressed=True)
+
+    if footer:
+        body += marker(3, 1) + header(start)
+    return header(2**64 - 1 if footer else start) + pad(text) + body + marker(0, 0)
+
+
+def cowd(disk, *, grain=1):
+    """A vmfsSparse extent: header of four sectors, directory, tables of 4096 entries each before its grains."""
+    pieces = units(disk, grain * SECTOR)
+    tables = -(-len(pieces) // 4096)
+    header = struct.pack("<4sIIIIIII", b"COWD", 1, 3, len(disk) // SECTOR, grain, 4, tables, 0).ljust(2048, b"\0")
+    start = 4 + -(-tables * 4 // SECTOR)
+    directory, body = [], b""
+    for first in range(0, len(pieces), 4096):
+        mine = pieces[first:first + 4096]
+        if not any(mine):
+            directory.append(0)
+            continue
+        table = start + len(body) // SECTOR
+        directory.append(table)
+        entries, data = [], b""
+        for piece in mine:
+            entries.append(0 if piece is None else table + 32 + len(data) // SECTOR)
+            data += b"" if piece is None else pad(piece, grain * SECTOR)
+        body += struct.pack(f"<{len(mine)}I", *entries).ljust(16384, b"\0") + data
+    return header + pad(struct.pack(f"<{tables}I", *directory)) + body
+
+
+def sesparse(disk, *, zeroed=(), unmapped=()):
+    """A seSparse extent: grains of 4 KiB, tables of 4096 entries, the last first, none for a range without grains."""
+    directory, tables, data = [], [], b""
+    pieces = units(disk, 4096)
+    for first in range(0, len(pieces), 4096):
+        entries = []
+        for number, piece in enumerate(pieces[first:first + 4096], first):
+            index = len(data) // 4096
+            spread = (index & 0xFFF) << 48 | index >> 12
+            if number in zeroed:
+                entries.append(2 << 60)
+            elif number in unmapped:
+                entries.append(1 << 60 | spread)
+            elif piece is None:
+                entries.append(0)
+            else:
+                entries.append(3 << 60 | spread)
+                data += pad(piece, 4096)
+        directory.append(len(tables) if any(entries) else None)
+        if any(entries):
+            tables.append(struct.pack(f"<{len(entries)}Q", *entries).ljust(32768, b"\0"))
+    packed = pad(b"".join(struct.pack("<Q", 0 if number is None else 1 << 60 | len(tables) - 1 - number)
+                          for number in directory))
+    table_start = 8 + len(packed) // SECTOR
+    grain_start = table_start + len(tables) * 64
+    areas = [(1, 1), (2, 1), (3, 1), (8, len(packed) // SECTOR), (table_start, len(tables) * 64), (4, 1), (5, 1),
+             (grain_start, len(data) // SECTOR)]
+    fields = [0xCAFEBABE, 0x200000001, len(disk) // SECTOR, 8, 64, 0, 0, 0, 0, 0]
+    for area in areas:
+        fields += area
+    header = struct.pack(f"<{len(fields)}Q", *fields).ljust(SECTOR, b"\0")
+    file = (header + struct.pack("<Q", 0xCAFECAFE)).ljust(8 * SECTOR, b"\0")
+    return file + packed + b"".join(reversed(tables)) + data
+
+
+def vdi(disk, *, block=4096, extra=0, kind=1):
+    """A VirtualBox image; QEMU has only blocks of 1 MiB."""
+    pieces = units(disk, block)
+    table, data = [], b""
+    for piece in pieces:
+        table.append(0xFFFFFFFF if piece is None else len(data) // (block + extra))
+        data += b"" if piece is None else bytes(extra) + pad(piece, block)
+    start = 512 + len(pad(bytes(len(table) * 4)))
+    header = b"<<< a VirtualBox disk image >>>\n".ljust(64, b"\0")
+    header += struct.pack("<IIIII", 0xBEDA107F, 0x10001, 400, kind, 0).ljust(276, b"\0")
+    header += struct.pack("<IIIIIIIQIIII", 512, start, 0, 0, 0, SECTOR, 0, len(disk), block, extra, len(table),
+                          len(data) // (block + extra))
+    header = header.ljust(512, b"\0")
+    return header + pad(struct.pack(f"<{len(table)}I", *table)) + data
+
+
+def qcow2_extended(disk, *, zero=()):
+    """A qcow2 with clusters of 16 KiB, subclusters of 512 bytes, and no refcounts (readers need none).
+    Subclusters whose numbers are in `zero` read as zeros; other zero ones are left out."""
+    cluster = 16384
+    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 14, len(disk), 0, 1, cluster, 0, 0, 0, 0)
+    header += struct.pack(">QQQII", 1 << 4, 0, 0, 4, 112) + bytes(8) + bytes(8)
+    table, data = b"", b""
+    for number, piece in enumerate(units(disk, cluster)):
+        bitmap = 0
+        for index, subcluster in enumerate(units(piece or b"", 512)):
+            bitmap |= (1 << index if subcluster else 0)
+        for index in range(32):
+            if number * 32 + index in zero:
+                bitmap = bitmap & ~(1 << index) | 1 << 32 + index
+        table += struct.pack(">QQ", 0 if piece is None else 1 << 63 | 3 * cluster + len(data), bitmap)
+        data += b"" if piece is None else pad(piece, 512 if len(piece) < cluster else cluster)
+    l1 = struct.pack(">Q", 1 << 63 | 2 * cluster)
+    return header.ljust(cluster, b"\0") + l1.ljust(cluster, b"\0") + table.ljust(cluster, b"\0") + data
