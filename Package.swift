@@ -56,11 +56,15 @@ let package = Package(
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
+        layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
-            ["Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", logging, system]),
+            [
+                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "ApplianceFormat",
+                logging, system,
+            ]),
         .executableTarget(
             name: "v2v-convert",
             dependencies: ["V2VConvert", argumentParser, logging, system],
@@ -79,6 +83,7 @@ let package = Package(
         tests("ByteLayout"),
         tests("DiskImage"),
         tests("Compression", ["DiskImage", "CZlib"]),
+        tests("ApplianceFormat"),
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),

@@ -14,13 +14,20 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case seSparse = "sesparse"
     case qcow2
     case vdi
+    /// A tar archive with an OVF, whose disks are in the archive.
+    case ova
+    /// An OVF; its disks are in `Fuzz/files`.
+    case ovf
+    /// The configuration of a VMware machine; its disks are in `Fuzz/files`.
+    case vmx
     /// Anything: the format is found out by its content.
     case probe
 
     /// Reads `input`, a file of `directory`, as an image the way the library does, and checks what comes of it.
     /// - Throws: if a promise is broken. That the image is refused breaks none.
     package func run(_ input: some Collection<UInt8>, in directory: FuzzDirectory) throws(Violation) {
-        let (bytes, length) = Self.withoutHole(input)
+        var (bytes, length) = Self.withoutHole(input)
+        if self == .ova { Self.mendTarChecksums(&bytes) }
         directory.write(bytes, to: "image", length: length)
         var source = DiskImageSource(path: directory.file("image"), format: format)
         if let line = extentLine(bytes) {
@@ -28,6 +35,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
             source.path = directory.file("snapshot.vmdk")
         }
         source.ignoresLocks = true
+        if [.ova, .ovf, .vmx].contains(self) { source.disk = 1 }
         try ImageExercise(source).run()
     }
 
@@ -35,7 +43,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .vmdkDescriptor, .vmdkSparse, .vmdkStream, .cowd, .seSparse: .vmdk
         case .qcow2: .qcow2
-        case .vdi: ImageFormat(rawValue: "vdi")
+        case .vdi, .ova, .ovf, .vmx: ImageFormat(rawValue: rawValue)
         case .probe: nil
         }
     }
@@ -54,6 +62,17 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
 
     private static func descriptor(_ extent: String) -> [UInt8] {
         Array("CID=1\nparentCID=12345678\ncreateType=\"custom\"\nparentFileNameHint=\"base.vmdk\"\n\(extent)\n".utf8)
+    }
+
+    /// No mutation would get past a checksum: every header of a tar archive gets the right one.
+    private static func mendTarChecksums(_ bytes: inout [UInt8]) {
+        for start in stride(from: 0, to: bytes.count - 511, by: 512)
+        where bytes[(start + 257)...].starts(with: "ustar".utf8) {
+            let field = start + 148..<start + 156
+            bytes.replaceSubrange(field, with: [UInt8](repeating: 0x20, count: 8))
+            let digits = String(bytes[start..<start + 512].reduce(0) { $0 + Int($1) }, radix: 8)
+            bytes.replaceSubrange(field.lowerBound..<field.lowerBound + digits.utf8.count, with: digits.utf8)
+        }
     }
 
     /// Large images are sparse files here: an input that ends in `+HOLE` and a number n is followed by a hole up to a

@@ -23,3 +23,10 @@ package protocol DiskMap: AnyObject {
     /// thrown even with the smallest limit: what the damaged table or table entry describes.
     func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64
 }
+
+extension DiskMap {
+    /// A page, for maps whose tables say nothing about more.
+    package func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        min(limit, 4096 - offset.bytes % 4096)
+    }
+}

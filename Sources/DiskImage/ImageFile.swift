@@ -125,29 +125,39 @@ package final class ImageFile: Sendable {
         guard count > 0 else { return [] }
         var problem: ImageError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            filled = 0
-            while filled < count {
-                // Safe: the destination is the rest of the buffer.
-                let rest = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
-                do {
-                    let got = unsafe try descriptor.read(
-                        fromAbsoluteOffset: Int64(base + offset) + Int64(filled), into: rest)
-                    if got == 0 {
-                        problem = damaged("the file became shorter while it was read", at: offset + UInt64(filled))
-                        break
-                    }
-                    filled += got
-                } catch {
-                    problem = ImageError(
-                        .inputUnreadable, "can't read the \(what)", path: path, offset: offset + UInt64(filled),
-                        errno: error as? Errno)
-                    break
-                }
+            do throws(ImageError) {
+                // Safe: the buffer is filled whole, or an error is thrown.
+                unsafe try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer), what: what)
+                filled = count
+            } catch {
+                problem = error
             }
         }
         if let problem { throw problem }
         return bytes
+    }
+
+    /// Fills `buffer` from `offset`; the range must be inside the file.
+    func read(
+        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, what: String
+    ) throws(ImageError) {
+        var filled = 0
+        while filled < buffer.count {
+            // Safe: the destination is the rest of the buffer.
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+            let got: Int
+            do {
+                got = unsafe try descriptor.read(fromAbsoluteOffset: Int64(base + offset) + Int64(filled), into: rest)
+            } catch {
+                throw ImageError(
+                    .inputUnreadable, "can't read the \(what)", path: path, offset: offset + UInt64(filled),
+                    errno: error as? Errno)
+            }
+            guard got > 0 else {
+                throw damaged("the file became shorter while it was read", at: offset + UInt64(filled))
+            }
+            filled += got
+        }
     }
 
     /// Reads up to `count` bytes from the start: fewer if the file is shorter.

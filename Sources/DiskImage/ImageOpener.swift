@@ -16,8 +16,14 @@ package struct ImageOpener: Sendable {
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
     /// Go on where files are missing, cut short or damaged: maps throw only when asked for what can't be told.
     package var salvages = false
+    /// Which disk of a virtual machine is wanted, counted from 1; nil if it may have only one.
+    package var disk: Int?
+    /// True for what a virtual machine's description names: a disk, not another description.
+    package var isInsideAppliance = false
+    /// Finds what an image inside an archive calls by a name: another member. Nil for an image that is a file.
+    package var findMember: (@Sendable (String) -> ImageFile?)?
     /// Every file that was opened, by this opener and those made from it.
-    package let opened = OpenedFiles()
+    package private(set) var opened = OpenedFiles()
     /// What was found wrong, by readers and maps made with this opener.
     package let findings = Findings()
     /// The files through which the chain of parents has come, youngest first.
@@ -35,6 +41,13 @@ package struct ImageOpener: Sendable {
         self.openImage = openImage
     }
 
+    /// An opener like this one that records what it opens elsewhere: for a look at files that will not be read.
+    package var unrecorded: ImageOpener {
+        var copy = self
+        copy.opened = OpenedFiles()
+        return copy
+    }
+
     /// Opens the image itself.
     package func open(_ path: String) throws(ImageError) -> ImageFile {
         try open(FilePath(path), called: path)
@@ -48,12 +61,21 @@ package struct ImageOpener: Sendable {
 
     /// Opens the file that `image` calls `name`: relative names start in the directory of `image`, both kinds of slash
     /// separate, and an absolute path that does not exist here (one of an ESXi or Windows host) is looked for by its
-    /// last component beside the image.
+    /// last component beside the image. What is inside an archive can only name other members of it.
     /// - Parameter bytes: the name as the image has it, where `name` is what its encoding makes of it: files often keep
     ///   the bytes of a name on their way from a system with another encoding.
     package func open(
         named name: String, bytes: [UInt8]? = nil, by image: ImageFile
     ) throws(ImageError) -> ImageFile {
+        if let findMember {
+            guard let file = findMember(name) else {
+                throw ImageError(
+                    .inputUnreadable, "the image needs the file \"\(name)\", which is not in the archive",
+                    path: image.path)
+            }
+            opened.append(file)
+            return file
+        }
         let path = try find(name, bytes: bytes, by: image)
         let file = try open(path, called: path.string)
         if file.isBlockDevice, !allowsOutsideFiles {

@@ -5,6 +5,9 @@
 package protocol ImageReader: SendableMetatype {
     static var format: ImageFormat { get }
 
+    /// Whether this is no disk, but the description of a machine that may have several.
+    static var describesMachine: Bool { get }
+
     /// Whether the content is, or was, an image of this format: a damaged header still counts if its magic is there.
     static func recognises(_ probe: ProbeData) -> Bool
 
@@ -22,6 +25,8 @@ package protocol ImageReader: SendableMetatype {
 }
 
 extension ImageReader {
+    package static var describesMachine: Bool { false }
+
     /// Most formats have no internal snapshots.
     package func makeMap(of snapshot: SnapshotSelector) throws(ImageError) -> sending any DiskMap {
         throw ImageError(

@@ -18,6 +18,4 @@ final class RawMap: DiskMap {
             length: min(run.length, limit),
             content: run.isData ? .data(file: 0, offset: HostOffset(offset.bytes)) : .zero)
     }
-
-    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 { limit }
 }

@@ -6,6 +6,8 @@ public struct DiskImageSource: Sendable {
     public var path: String
     /// The format; nil to recognise it by its content.
     public var format: ImageFormat?
+    /// Which disk of a virtual machine (OVA, OVF, VMX) is meant, counted from 1; nil if it has only one.
+    public var disk: Int?
     /// The internal snapshot to read instead of the current state of the disk.
     public var snapshot: SnapshotSelector?
     /// Reads an image that another process may be writing. The result may be inconsistent.
@@ -45,6 +47,7 @@ public struct DiskImageSource: Sendable {
         }
         opener.ignoresParentChanges = ignoresParentChanges
         opener.salvages = salvages
+        opener.disk = disk
         let file = try opener.open(path)
         return (try ImageProbe.open(file, format: format, opener: opener), opener)
     }

@@ -24,8 +24,7 @@ struct ForeignSignature {
         (Array("BZh".utf8), 0, "a bzip2 file"),
         ([0x50, 0x4B, 0x03, 0x04], 0, "a ZIP file"),
         ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], 0, "a 7-Zip file"),
-        (Array("ustar".utf8), 257, "a tar archive (an OVA?)"),
-        (Array("<?xml".utf8), 0, "an XML file (an OVF?)"),
+        (Array("<?xml".utf8), 0, "an XML file"),
     ]
 
     /// What `probe` carries the mark of, nil for nothing known.

@@ -1,3 +1,4 @@
+import ApplianceFormat
 import DiskImage
 import QCOW2Format
 import RawFormat
@@ -10,6 +11,9 @@ enum FormatRegistry {
         QCOW2Reader.self,
         VMDKReader.self,
         VDIReader.self,
+        OVAReader.self,
+        OVFReader.self,
+        VMXReader.self,
         RawReader.self,
     ]
 

@@ -22,6 +22,15 @@ enum ImageProbe {
         } else {
             reader = try recognise(file, opener)
         }
+        guard !reader.describesMachine || !opener.isInsideAppliance else {
+            throw file.unsupported(
+                "what should be a disk describes a virtual machine itself (\(reader.format.rawValue))")
+        }
+        guard reader.describesMachine || opener.disk == nil else {
+            throw ImageError(
+                .invalidOption, "the image is one disk", advice: "--disk is for virtual machines: OVA, OVF and VMX",
+                path: file.path)
+        }
         return try reader.init(file: file, opener: opener)
     }
 

@@ -9,8 +9,8 @@ struct ConvertCommand: AsyncParsableCommand {
         abstract: "Convert a virtual machine's disk.",
         usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
         discussion: """
-            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw; writes qcow2 and \
-            raw. The output appears under its name when it is complete and on the device, or not at all. \
+            Reads VMDK of every kind with its snapshots, qcow2 with its backing files, VDI and raw, also inside an \
+            OVA; writes qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
@@ -18,6 +18,7 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert -c -o compression_type=zstd web01.vmdk web01.qcow2
               v2v-convert -O raw -n web01.vmdk /dev/vg0/web01
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
+              v2v-convert --disk 2 web01.ova web01-data.qcow2
               v2v-convert info --output json web01.vmdk
 
             OUTPUT OPTIONS (-o):
@@ -31,14 +32,17 @@ struct ConvertCommand: AsyncParsableCommand {
             refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
             """)
 
-    @Argument(help: "The image to read: an image file, a VMDK descriptor, or a block device.", completion: .file())
+    @Argument(
+        help: "The image to read: an image file, a VMDK descriptor, an OVA, OVF or VMX, or a block device.",
+        completion: .file())
     var input: String
 
     @Argument(help: "The image to write.", completion: .file())
     var output: String
 
     @Option(
-        name: [.customShort("f"), .long], help: "Format of the input: vmdk, qcow2, vdi or raw. Default: its content.")
+        name: [.customShort("f"), .long],
+        help: "Format of the input: vmdk, qcow2, vdi, raw, ova, ovf or vmx. Default: its content.")
     var inputFormat: String?
 
     @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")
@@ -107,6 +111,11 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Replace an existing output.")
     var force = false
 
+    @Option(
+        name: .long,
+        help: "Which disk of an OVA, OVF or VMX to convert, counted from 1; needed if there are several.")
+    var disk: Int?
+
     @Flag(name: [.customShort("U"), .long], help: "Read an image that another process may be writing.")
     var forceShare = false
 
@@ -165,6 +174,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     private func makeConverter() throws(ImageError) -> Converter {
         var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(rawValue:)))
+        source.disk = disk
         source.snapshot = snapshot
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles

@@ -21,7 +21,8 @@ struct InfoCommand: ParsableCommand {
     var image: String
 
     @Option(
-        name: [.customShort("f"), .long], help: "Format of the image: vmdk, qcow2, vdi or raw. Default: its content.")
+        name: [.customShort("f"), .long],
+        help: "Format of the image: vmdk, qcow2, vdi, raw, ova, ovf or vmx. Default: its content.")
     var format: String?
 
     @Option(name: .long, help: "Kind of output: human or json, with the keys of qemu-img info.")
