@@ -130,11 +130,14 @@ import Testing
         let server = try Tool.start(
             "nbdfuse",
             [
-                "-r", image, "--socket-activation", "nbdkit", "eval",
+                "-r", image, "--socket-activation", "nbdkit", "--exit-with-parent",
+                "eval",
                 "get_size=echo \(content.count)", "pread=\(script)",
             ])
         defer {
             _ = try? Tool.run("fusermount3", ["-u", image])
+            // It would wait for nbdkit, which waits for it.
+            server.signal(SIGKILL)
             _ = try? server.wait()
         }
         for _ in 0..<100 where fileSize(image) != content.count { usleep(50000) }
