@@ -56,14 +56,15 @@ let package = Package(
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
+        layer("VHDFormat", ["ByteLayout", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
             [
-                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "ApplianceFormat",
-                logging, system,
+                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat",
+                "ApplianceFormat", logging, system,
             ]),
         .executableTarget(
             name: "v2v-convert",
@@ -78,7 +79,7 @@ let package = Package(
         // Runs a command as if the kernel refused io_uring, as containers do.
         .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
         .target(
-            name: "TestSupport", dependencies: ["ByteLayout", "CZlib"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd"], path: "Tests/TestSupport",
             swiftSettings: testRules),
         tests("ByteLayout"),
         tests("DiskImage"),
@@ -88,7 +89,7 @@ let package = Package(
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
         tests("FuzzTargets"),
-        tests("V2VConvert", [logging, system]),
+        tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(
             name: "CommandTests", dependencies: ["ByteLayout", "TestSupport", "v2v-convert", "deny-io-uring", system],
             swiftSettings: testRules),

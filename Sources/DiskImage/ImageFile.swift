@@ -165,6 +165,12 @@ package final class ImageFile: Sendable {
         try read(at: 0, count: Int(min(size, UInt64(count))), what: "start of the file")
     }
 
+    /// Reads up to `count` bytes before the end: fewer if the file is shorter.
+    package func readSuffix(_ count: Int) throws(ImageError) -> [UInt8] {
+        let length = min(size, UInt64(count))
+        return try read(at: size - length, count: Int(length), what: "end of the file")
+    }
+
     /// An `inputDamaged` error about this file.
     package func damaged(_ message: String, at offset: UInt64? = nil, advice: String? = nil) -> ImageError {
         ImageError(.inputDamaged, message, advice: advice, path: path, offset: offset)

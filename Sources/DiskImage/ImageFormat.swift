@@ -14,4 +14,11 @@ public struct ImageFormat: RawRepresentable, Hashable, Sendable {
     public static let qcow2 = ImageFormat(rawValue: "qcow2")
     /// VMware's virtual disk format.
     public static let vmdk = ImageFormat(rawValue: "vmdk")
+    /// Connectix' and Microsoft's virtual hard disk, VHD.
+    public static let vpc = ImageFormat(rawValue: "vpc")
+
+    /// The format that users call `name`: `qemu-img`'s name for it, or `vhd` for what it calls `vpc`.
+    public init(named name: String) {
+        self = name == "vhd" ? .vpc : ImageFormat(rawValue: name)
+    }
 }

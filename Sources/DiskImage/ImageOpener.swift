@@ -12,6 +12,10 @@ package struct ImageOpener: Sendable {
     package var locks: Bool
     /// Take a parent that has changed since its child was made.
     package var ignoresParentChanges = false
+    /// Take a backing file for raw that looks like it and whose format its overlay doesn't name.
+    package var trustsRawBacking = false
+    /// Which of its two sizes a VHD has.
+    package var vhdSize = VHDSize.current
     /// Opens a file in whatever format it is; for formats whose backing file may be in another.
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
     /// Go on where files are missing, cut short or damaged: maps throw only when asked for what can't be told.
@@ -108,6 +112,18 @@ package struct ImageOpener: Sendable {
             throw image.damaged("the chain of parents has more than \(Self.maximumDepth) layers")
         }
         return (file, next)
+    }
+
+    /// Opens the parent that `image` calls by several names, by the first that leads to a file.
+    package func openParent(named names: [String], by image: ImageFile) throws(ImageError) -> (ImageFile, ImageOpener) {
+        let directory = FilePath(image.path).removingLastComponent()
+        let known = names.first { name in
+            Self.candidates(name: FilePath(name), directory: directory).contains(where: \.exists)
+        }
+        guard let name = known ?? names.first else {
+            throw image.damaged("the disk is a snapshot, but does not name its parent")
+        }
+        return try openParent(named: name, by: image)
     }
 
     /// The path of the first candidate inside the image's directory, or of one outside if that is allowed.

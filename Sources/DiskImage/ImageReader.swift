@@ -39,15 +39,20 @@ extension ImageReader {
 package struct ProbeData {
     /// The first bytes of the file, at most ``prefixLength``.
     package let prefix: [UInt8]
+    /// The last bytes of the file, at most ``suffixLength``.
+    package let suffix: [UInt8]
     /// The size of the file in bytes.
     package let fileSize: UInt64
 
     /// Enough for every magic and for the part of a text descriptor in which something must be recognisable.
     package static let prefixLength = 65536
+    /// A footer.
+    package static let suffixLength = 512
 
-    package init(prefix: [UInt8], fileSize: UInt64) {
-        self.prefix = prefix
-        self.fileSize = fileSize
+    package init(file: ImageFile) throws(ImageError) {
+        prefix = try file.readPrefix(Self.prefixLength)
+        suffix = try file.readSuffix(Self.suffixLength)
+        fileSize = file.size
     }
 
     /// Whether the bytes at `offset` are the ASCII text or bytes `signature`.

@@ -8,9 +8,10 @@ struct ForeignSignature {
 
     private static let forceAdvice = "if it is a raw disk all the same, say so with -f raw"
 
+    private static let vhdCookie = Array("conectix".utf8)
+
     /// Magic bytes, where they are, and whose they are.
     private static let table: [(bytes: [UInt8], offset: Int, name: String)] = [
-        (Array("conectix".utf8), 0, "a VHD (dynamic or differencing)"),
         (Array("vhdxfile".utf8), 0, "a VHDX"),
         (Array("QED\0".utf8), 0, "a QED image"),
         (Array("QFI".utf8) + [0xFA], 0, "a damaged qcow image"),
@@ -28,16 +29,21 @@ struct ForeignSignature {
     ]
 
     /// What `probe` carries the mark of, nil for nothing known.
-    static func find(in probe: ProbeData, file: ImageFile) throws(ImageError) -> ForeignSignature? {
+    static func find(in probe: ProbeData, path: String) -> ForeignSignature? {
         if let match = table.first(where: { probe.has($0.bytes, at: $0.offset) }) {
             return ForeignSignature(description: match.name, advice: forceAdvice)
         }
-        // A fixed VHD is a raw disk with a footer of 512 (old ones: 511) bytes.
-        for length in [UInt64(512), 511] where file.size > length {
-            let footer = try file.read(at: file.size - length, count: 8, what: "last sector")
-            if footer == Array("conectix".utf8) {
-                return ForeignSignature(description: "a VHD (fixed)", advice: forceAdvice)
-            }
+        // A fixed VHD is a raw disk with a footer of 512 (old ones: 511) bytes; this one was not recognised.
+        if probe.suffix.starts(with: vhdCookie) || probe.suffix.dropFirst().starts(with: vhdCookie) {
+            return ForeignSignature(
+                description: "a fixed VHD whose footer is wrong",
+                advice: "if it is one all the same, say so with -f vpc; if it is a raw disk, with -f raw")
+        }
+        // Cut short it is as raw as can be, but for its name.
+        if path.lowercased().hasSuffix(".vhd") {
+            return ForeignSignature(
+                description: "a fixed VHD without its footer, perhaps cut short",
+                advice: "copy it again; \(forceAdvice)")
         }
         if let remains = remains(probe) {
             return ForeignSignature(

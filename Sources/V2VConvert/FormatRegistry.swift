@@ -3,6 +3,7 @@ import DiskImage
 import QCOW2Format
 import RawFormat
 import VDIFormat
+import VHDFormat
 import VMDKFormat
 
 /// The formats that can be read. A new format is a folder and a line here.
@@ -11,6 +12,7 @@ enum FormatRegistry {
         QCOW2Reader.self,
         VMDKReader.self,
         VDIReader.self,
+        VHDReader.self,
         OVAReader.self,
         OVFReader.self,
         VMXReader.self,

@@ -37,9 +37,9 @@ enum ImageProbe {
     private static func recognise(
         _ file: ImageFile, _ opener: ImageOpener
     ) throws(ImageError) -> any ImageReader.Type {
-        let probe = ProbeData(prefix: try file.readPrefix(ProbeData.prefixLength), fileSize: file.size)
+        let probe = try ProbeData(file: file)
         for reader in FormatRegistry.readers where reader.recognises(probe) { return reader }
-        if let foreign = try ForeignSignature.find(in: probe, file: file) {
+        if let foreign = ForeignSignature.find(in: probe, path: file.path) {
             throw ImageError(
                 .inputFormat, "this looks like \(foreign.description), not like a raw disk", advice: foreign.advice,
                 path: file.path)

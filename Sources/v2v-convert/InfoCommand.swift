@@ -22,7 +22,7 @@ struct InfoCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("f"), .long],
-        help: "Format of the image: vmdk, qcow2, vdi, raw, ova, ovf or vmx. Default: its content.")
+        help: "Format of the image: vmdk, qcow2, vdi, vpc (VHD), raw, ova, ovf or vmx. Default: its content.")
     var format: String?
 
     @Option(name: .long, help: "Kind of output: human or json, with the keys of qemu-img info.")
@@ -34,10 +34,14 @@ struct InfoCommand: ParsableCommand {
     @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
     var allowOutsideFiles = false
 
+    @Option(name: .long, help: "Size of a VHD: current (the footer's) or chs (its geometry's, as for Virtual PC).")
+    var vhdSize = VHDSize.current
+
     func run() throws {
-        var source = DiskImageSource(path: image, format: format.map(ImageFormat.init(rawValue:)))
+        var source = DiskImageSource(path: image, format: format.map(ImageFormat.init(named:)))
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
+        source.vhdSize = vhdSize
         do {
             let info = try source.info()
             switch output {

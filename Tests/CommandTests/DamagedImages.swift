@@ -21,6 +21,24 @@ struct DamagedImage: Sendable {
 
     static func vdi() throws -> DamagedImage { try made("vdi", "static=off") }
 
+    /// A dynamic VHD.
+    static func vhd() throws -> DamagedImage { try made("vpc", "subformat=dynamic,force_size=on") }
+
+    /// A dynamic VHD of which only the footer's copy is left.
+    static func vhdWithOneFooter() throws -> DamagedImage {
+        var image = try vhd()
+        image.cut(to: image.bytes.count - 512)
+        return image
+    }
+
+    /// A snapshot that has every sector, without its parent.
+    static func vhdSnapshot() throws -> DamagedImage {
+        var builder = VHDBuilder()
+        builder.parent = VHDBuilder.Parent(
+            identifier: builder.identifier, name: "base.vhd", locators: [("W2ru", ".\\base.vhd")])
+        return DamagedImage(bytes: builder.sparse(content.bytes()), format: "vpc")
+    }
+
     /// A stream in VMware's order.
     static func stream() throws -> DamagedImage {
         images.value("stream") {
@@ -57,6 +75,29 @@ struct DamagedImage: Sendable {
     }
 
     mutating func cut(to length: Int) { bytes.removeLast(bytes.count - length) }
+
+    // MARK: VHD
+
+    /// Position of the dynamic header, and of the block table.
+    var vhdHeader: Int { Int(bigEndian(at: 16)) }
+    var vhdTable: Int { Int(bigEndian(at: vhdHeader + 16)) }
+
+    /// Changes a field of the footer and of its copy, whose checksums are made right again.
+    mutating func setFooter(_ value: some FixedWidthInteger & BitwiseCopyable, at offset: Int) {
+        for start in [0, bytes.count - 512] {
+            bytes.storeBigEndian(value, at: start + offset)
+            set32(0, bigEndianAt: start + 64)
+            set32(VHDBuilder.checksum(Array(bytes[start..<start + 512])), bigEndianAt: start + 64)
+        }
+    }
+
+    /// Changes a field of the dynamic header, whose checksum is made right again.
+    mutating func setVHDHeader(_ value: some FixedWidthInteger & BitwiseCopyable, at offset: Int) {
+        let start = vhdHeader
+        bytes.storeBigEndian(value, at: start + offset)
+        set32(0, bigEndianAt: start + 36)
+        set32(VHDBuilder.checksum(Array(bytes[start..<start + 1024])), bigEndianAt: start + 36)
+    }
 
     // MARK: qcow2
 
@@ -267,6 +308,52 @@ struct Damage: Sendable, CustomTestStringConvertible {
             Damage("VDI: cut inside the header", vdi) { $0.cut(to: 300) },
             Damage("VDI: cut inside the block map", vdi) { $0.cut(to: $0.little32(at: 340) + 2) },
             Damage("VDI: cut inside the last block", vdi) { $0.cut(to: $0.bytes.count - 700_000) },
+        ]
+        return damages
+    }()
+
+    static let vhd: [Damage] = {
+        let vhd: @Sendable () throws -> DamagedImage = { try .vhd() }
+        let snapshot: @Sendable () throws -> DamagedImage = { try .vhdSnapshot() }
+        let damages: [Damage] = [
+            Damage("VHD: unknown version", vhd) { $0.setFooter(UInt32(0x20000), at: 12) },
+            Damage("VHD: impossible type", vhd) { $0.setFooter(UInt32(9), at: 60) },
+            Damage("VHD: fixed and longer than the file", vhd) { image in
+                image.setFooter(UInt32(2), at: 60)
+                image.setFooter(UInt64(1) << 40, at: 48)
+            },
+            Damage("VHD: impossible size", vhd) { $0.setFooter(UInt64.max, at: 48) },
+            Damage("VHD: size beyond the block table", vhd) { $0.setFooter(UInt64(1) << 40, at: 48) },
+            Damage("VHD: dynamic header past the end", vhd) { $0.setFooter(UInt64.max, at: 16) },
+            Damage("VHD: dynamic header in the footer", vhd) { $0.setFooter(UInt64(0), at: 16) },
+            Damage("VHD: no dynamic header", vhd) { $0.bytes[$0.vhdHeader] = 0 },
+            Damage("VHD: both footers damaged, impossible type", vhd) { image in
+                for start in [0, image.bytes.count - 512] { image.bytes[start + 63] = 7 }
+            },
+            Damage("VHD: unknown version of the dynamic header", 13, vhd) { $0.setVHDHeader(UInt32(0x20000), at: 24) },
+            Damage("VHD: block table past the end", vhd) { $0.setVHDHeader(UInt64.max, at: 16) },
+            Damage("VHD: block table in the footer", vhd) { $0.setVHDHeader(UInt64(0), at: 16) },
+            Damage("VHD: 2^32 blocks", vhd) { $0.setVHDHeader(UInt32.max, at: 28) },
+            Damage("VHD: 2^24 blocks", vhd) { $0.setVHDHeader(UInt32(1) << 24, at: 28) },
+            Damage("VHD: too few blocks", vhd) { $0.setVHDHeader(UInt32(1), at: 28) },
+            Damage("VHD: blocks of 0 bytes", vhd) { $0.setVHDHeader(UInt32(0), at: 32) },
+            Damage("VHD: blocks of no power of two", vhd) { $0.setVHDHeader(UInt32(3 << 20), at: 32) },
+            Damage("VHD: blocks of 2 GiB", vhd) { $0.setVHDHeader(UInt32(1) << 31, at: 32) },
+            Damage("VHD: block past the end", vhd) { $0.set32(.max - 1, bigEndianAt: $0.vhdTable) },
+            Damage("VHD: block in the footer's copy", vhd) { $0.set32(0, bigEndianAt: $0.vhdTable) },
+            Damage("VHD: block in the block table", vhd) {
+                $0.set32(UInt32($0.vhdTable / 512), bigEndianAt: $0.vhdTable)
+            },
+            Damage("VHD: cut inside the dynamic header", vhd) { $0.cut(to: $0.vhdHeader + 1000) },
+            Damage("VHD: cut inside the block table", vhd) { $0.cut(to: $0.vhdTable + 2) },
+            Damage("VHD: cut inside the last block", vhd) { $0.cut(to: $0.bytes.count - 1_500_000) },
+            Damage("VHD: snapshot without its parent", 10, snapshot) { _ in },
+            Damage("VHD: parent's name past the end", snapshot) { $0.setVHDHeader(UInt64.max, at: 576 + 16) },
+            Damage("VHD: parent's name too long", snapshot) { $0.setVHDHeader(UInt32.max, at: 576 + 8) },
+            Damage("VHD: parent without a name", snapshot) { image in
+                image.setVHDHeader(UInt32(0), at: 576)
+                image.setVHDHeader(UInt16(0), at: 64)
+            },
         ]
         return damages
     }()

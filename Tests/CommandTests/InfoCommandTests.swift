@@ -7,15 +7,15 @@ import Testing
     @Test(arguments: [
         ("qcow2", ""), ("qcow2", "compat=0.10"), ("qcow2", "cluster_size=4k,refcount_bits=8"),
         ("qcow2", "compression_type=zstd"), ("qcow2", "lazy_refcounts=on,extended_l2=on"), ("vmdk", ""),
-        ("vmdk", "subformat=streamOptimized"),
-        ("vmdk", "subformat=monolithicFlat"), ("vdi", ""), ("raw", ""),
+        ("vmdk", "subformat=streamOptimized"), ("vmdk", "subformat=monolithicFlat"), ("vdi", ""),
+        ("vpc", "force_size=on"), ("vpc", "force_size=on,subformat=fixed"), ("raw", ""),
     ])
     func agreesWithQemuImg(format: String, options: String) throws {
         let directory = try TemporaryDirectory()
         let raw = try directory.write(DiskContent.mixed.bytes(), to: "disk.raw")
         let image = directory.file("image." + format)
         try QEMU.convert(raw, to: image, format: format, options: options)
-        let theirs = try object(try Tool.check("qemu-img", ["info", "--output=json", image]))
+        let theirs = try object(try Tool.check("qemu-img", ["info", "-f", format, "--output=json", image]))
         let ours = try object(try Tool.check(Tool.converter, ["info", "--output", "json", image]))
         for (key, value) in theirs where key != "format-specific" {
             #expect("\(try #require(ours[key]))" == "\(value)", "\(key)")

@@ -64,6 +64,18 @@ package struct DiskContent: Sendable, CustomTestStringConvertible {
     }
 }
 
+extension [UInt8] {
+    /// The content of a snapshot that has the sectors for which `isPresent` says so, over its parent's.
+    package func over(_ parent: [UInt8], where isPresent: (_ sector: Int) -> Bool) -> [UInt8] {
+        var content = parent
+        for sector in 0..<count / 512 where isPresent(sector) {
+            let range = sector * 512..<sector * 512 + 512
+            content.replaceSubrange(range, with: self[range])
+        }
+        return content
+    }
+}
+
 /// A small generator with a seed.
 package struct SplitMix: RandomNumberGenerator {
     var state: UInt64

@@ -1,0 +1,21 @@
+import DiskImage
+
+/// A fixed disk: guest offset equals host offset; holes are zero.
+final class VHDFixedMap: DiskMap {
+    let virtualSize: UInt64
+    let files: [ImageFile]
+    private let allocated: AllocatedRanges
+
+    init(file: ImageFile, virtualSize: UInt64) {
+        self.virtualSize = virtualSize
+        files = [file]
+        allocated = AllocatedRanges(file: file)
+    }
+
+    func extent(at offset: GuestOffset, limit: UInt64) -> Extent {
+        let run = allocated.run(at: offset.bytes)
+        return Extent(
+            length: min(run.length, limit),
+            content: run.isData ? .data(file: 0, offset: HostOffset(offset.bytes)) : .zero)
+    }
+}
