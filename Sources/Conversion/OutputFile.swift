@@ -77,6 +77,7 @@ final class OutputFile: Sendable {
         if case .new = kind, !isNamed.load(ordering: .relaxed) {
             UnfinishedOutputs.remove(temporaryPath)
         }
+        FileLock.release(descriptor)
         try? direct?.close()
         try? descriptor.close()
     }

@@ -20,6 +20,8 @@ package struct ImageOpener: Sendable {
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
     /// Go on where files are missing, cut short or damaged: maps throw only when asked for what can't be told.
     package var salvages = false
+    /// Do without a manifest that can't be understood.
+    package var ignoresManifest = false
     /// Which disk of a virtual machine is wanted, counted from 1; nil if it may have only one.
     package var disk: Int?
     /// True for what a virtual machine's description names: a disk, not another description.
@@ -50,6 +52,16 @@ package struct ImageOpener: Sendable {
         var copy = self
         copy.opened = OpenedFiles()
         return copy
+    }
+
+    /// Counts `file`, which was found without opening anything, among the files of the image.
+    package func record(_ file: ImageFile) {
+        opened.append(file)
+    }
+
+    /// Demands that the files of the image have these digests; a conversion checks them.
+    package func expect(_ digests: [FileIdentity: ExpectedDigest]) {
+        opened.expect(digests)
     }
 
     /// Opens the image itself.

@@ -32,17 +32,21 @@ extension Converter {
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try prepare(output, format, virtualSize: virtualSize)
         job.begin(.copying, total: survey.dataBytes)
+        let check = try DigestCheck(
+            files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
+        defer { check.stop() }
         let engine = Engine(settings: settings, job: job, logger: logger, losses: losses)
         let fileSizes = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: survey.dataBytes)
+        let found = opener.findings.warnings + (try check.finish().map(\.description))
+        for warning in found { logger.warning("\(warning)") }
         if losses == nil { try files.requireUnshortened() }
         try output.commit(sizes: fileSizes)
 
         var report = ConversionReport(
             source: source.path, sourceFormat: info.format.rawValue, target: target.path,
             targetFormat: format.name.rawValue, virtualSize: virtualSize)
-        report.warnings = info.warnings + opener.findings.warnings
-        for warning in opener.findings.warnings { logger.warning("\(warning)") }
+        report.warnings = info.warnings + found
         report.lost = losses?.ranges ?? []
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))

@@ -136,6 +136,9 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
     var allowOutsideFiles = false
 
+    @Flag(name: .long, help: "Convert a disk of an OVA or OVF although the manifest has another digest for it.")
+    var ignoreManifest = false
+
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
 
@@ -205,6 +208,7 @@ struct ConvertCommand: AsyncParsableCommand {
         source.snapshot = snapshot
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
+        source.ignoresManifest = ignoreManifest
         source.ignoresParentChanges = forceParent
         source.salvages = salvage
         source.trustsRawBacking = trustRawBacking
