@@ -12,7 +12,7 @@ package final class ContentReader {
     /// - Parameter files: those of the map whose extents will be read.
     package init(files: [ImageFile]) throws(ImageError) {
         self.files = files
-        reader = ChunkReader(files: files)
+        reader = ChunkReader(files: files, losses: nil)
         do throws(SystemCallError) {
             memory = try AlignedMemory(length: ConversionSettings.chunkSize + Slot.stagingLength)
         } catch {

@@ -43,4 +43,13 @@ package final class LayeredMap: DiskMap {
         }
         extent.unusedPlace?.file += firstParentFile
     }
+
+    package func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        // The layer fails, or the parent where the layer has nothing.
+        guard let extent = try? layer.extent(at: offset, limit: limit), extent.content == .unallocated,
+            let parent, offset.bytes < parent.virtualSize
+        else { return layer.unmappableLength(at: offset, limit: limit) }
+        let shared = min(extent.length, parent.virtualSize - offset.bytes)
+        return parent.unmappableLength(at: offset, limit: shared)
+    }
 }

@@ -19,7 +19,8 @@ final class QCOW2Map: DiskMap {
     /// The L2 table used last: its entries, and with extended L2 the bitmaps of their subclusters.
     private var table: (index: Int, entries: [UInt64], bitmaps: [UInt64]) = (-1, [], [])
 
-    init(file: ImageFile, dataFile: ImageFile?, header: QCOW2Header) throws(ImageError) {
+    /// - Parameter tolerant: damaged L1 entries are errors only when they are needed.
+    init(file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, tolerant: Bool) throws(ImageError) {
         self.file = file
         self.header = header
         self.dataFile = dataFile ?? file
@@ -35,14 +36,12 @@ final class QCOW2Map: DiskMap {
 
         var tables: [UInt64] = []
         for (index, offset) in l1.enumerated() where offset != 0 {
-            let entryOffset = header.l1TableOffset + UInt64(index) * 8
-            guard offset % cluster == 0 else {
-                throw file.damaged("L1 entry \(index) is not aligned to a cluster: byte \(offset)", at: entryOffset)
+            do throws(ImageError) {
+                try Self.requireTable(at: offset, index: index, file: file, header: header)
+                tables.append(offset)
+            } catch {
+                guard tolerant else { throw error }
             }
-            guard offset <= file.size, cluster <= file.size - offset else {
-                throw file.damaged("L1 entry \(index) points past the end of the file: byte \(offset)", at: entryOffset)
-            }
-            tables.append(offset)
         }
         let refcountLength = UInt64(header.refcountTableClusters) * cluster
         let others = [
@@ -62,6 +61,25 @@ final class QCOW2Map: DiskMap {
         let manyMore = max(stored + stored / 9, stored + 2)
         guard clusters >= manyMore, let refcounts = try? RefcountTable(file: file, header: header) else { return false }
         return (try? refcounts.hasUsedClusters(manyMore, of: clusters)) ?? false
+    }
+
+    /// Throws unless the L1 entry points at an L2 table that can be there.
+    private static func requireTable(
+        at offset: UInt64, index: Int, file: ImageFile, header: QCOW2Header
+    ) throws(ImageError) {
+        let entryOffset = header.l1TableOffset + UInt64(index) * 8
+        guard offset % header.clusterSize == 0 else {
+            throw file.damaged("L1 entry \(index) is not aligned to a cluster: byte \(offset)", at: entryOffset)
+        }
+        guard offset <= file.size, header.clusterSize <= file.size - offset else {
+            throw file.damaged("L1 entry \(index) points past the end of the file: byte \(offset)", at: entryOffset)
+        }
+    }
+
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        let isLoaded = (try? load(Int(offset.bytes / header.l2Coverage))) != nil
+        let unit = isLoaded ? header.clusterSize : header.l2Coverage
+        return min(limit, unit - offset.bytes % unit)
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
@@ -199,6 +217,7 @@ final class QCOW2Map: DiskMap {
 
     private func load(_ index: Int) throws(ImageError) {
         guard table.index != index else { return }
+        try Self.requireTable(at: l1[index], index: index, file: file, header: header)
         let bytes = try file.read(at: l1[index], count: Int(header.clusterSize), what: "L2 table")
         let words = (0..<bytes.count / 8).map { bytes.bigEndian(UInt64.self, at: $0 * 8) }
         guard header.l2EntryLength > 8 else {

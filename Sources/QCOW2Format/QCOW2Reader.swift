@@ -56,8 +56,10 @@ package struct QCOW2Reader: ImageReader {
                 .map { extensions.incompatibleFeatureName(bit: $0) }
             throw file.unsupported("the image needs unknown features: \(names.joined(separator: ", "))", at: 72)
         }
-        guard !header.incompatible.contains(.corrupt) else {
-            throw file.damaged("the image is marked corrupt", at: 72, advice: "repair it: qemu-img check -r all")
+        guard opener.salvages || !header.incompatible.contains(.corrupt) else {
+            throw file.damaged(
+                "the image is marked corrupt", at: 72,
+                advice: "repair it: qemu-img check -r all; --salvage reads what can be read")
         }
         if let encryption = header.encryptionName {
             throw file.unsupported(
@@ -66,7 +68,7 @@ package struct QCOW2Reader: ImageReader {
                     + "driver=qcow2,encrypt.key-secret=key,file.filename=IN -O qcow2 OUT")
         }
         let dataFile = try openDataFile()
-        let map = try QCOW2Map(file: file, dataFile: dataFile, header: header)
+        let map = try QCOW2Map(file: file, dataFile: dataFile, header: header, tolerant: opener.salvages)
         return LayeredMap(map, over: try openBackingMap())
     }
 

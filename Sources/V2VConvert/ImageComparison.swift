@@ -49,8 +49,8 @@ public struct ImageComparison: Sendable {
     }
 
     private func compareBlocking(_ job: Job) throws(ImageError) -> Result {
-        let (firstReader, firstFiles) = try first.open()
-        let (secondReader, secondFiles) = try second.open()
+        let (firstReader, firstOpener) = try first.open()
+        let (secondReader, secondOpener) = try second.open()
         let firstMap = try first.makeMap(firstReader)
         let secondMap = try second.makeMap(secondReader)
         let sizes = [firstMap.virtualSize, secondMap.virtualSize].map(DiskImageTarget.wholeSectors)
@@ -62,8 +62,8 @@ public struct ImageComparison: Sendable {
         }
         let comparison = Comparison(firstMap, secondMap, comparesAllocation: isStrict, job: job)
         let difference = try comparison.run(workers: Comparison.workers(processors: ConversionSettings.processors))
-        try firstFiles.requireUnshortened()
-        try secondFiles.requireUnshortened()
+        try firstOpener.opened.requireUnshortened()
+        try secondOpener.opened.requireUnshortened()
         switch difference {
         case .content(let offset)?: result.difference = .content(offset: offset.bytes)
         case .allocation(let offset)?: result.difference = .allocation(offset: offset.bytes)

@@ -50,6 +50,10 @@ final class VDIMap: DiskMap {
         return Extent(length: length, content: .data(file: place.file, offset: place.offset))
     }
 
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        min(limit, UInt64(header.blockSize) - offset.bytes % UInt64(header.blockSize))
+    }
+
     /// Where a block is stored, nil if it is zero.
     private func hostOffset(of index: Int) throws(ImageError) -> UInt64? {
         let number = blocks[index]

@@ -42,7 +42,7 @@ struct ConvertCommand: AsyncParsableCommand {
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
-              0 done, 1 compare: different, 2 wrong usage, 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
+              0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
             refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
             """)
@@ -140,6 +140,11 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Convert a disk of an OVA or OVF although the manifest has another digest for it.")
     var ignoreManifest = false
 
+    @Flag(
+        name: .long,
+        help: "Make zeros of what can't be read, list it, and go on. The exit status is 3 if anything was lost.")
+    var salvage = false
+
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
         transform: Self.ioMode)
@@ -158,7 +163,9 @@ struct ConvertCommand: AsyncParsableCommand {
             let report = try await SignalGuard.cancelling { try await converter.convert { display.show($0) } }
             display.end()
             if json { try JSONOutput.print(report) }
+            for range in report.lost { Terminal.error(Summary.text(range)) }
             if !quiet { Terminal.error(Summary.text(report)) }
+            if !report.lost.isEmpty { throw ExitCode(ExitStatus.salvaged) }
         } catch let error as ImageError {
             if json { try JSONOutput.print(error) }
             throw error
@@ -188,6 +195,7 @@ struct ConvertCommand: AsyncParsableCommand {
         var source = access.source(input, format: inputFormat)
         source.snapshot = snapshot
         source.ignoresManifest = ignoreManifest
+        source.salvages = salvage
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)
         let formatName =

@@ -6,6 +6,8 @@ enum ExitStatus {
     static let usage: Int32 = 2
     /// `compare`: the images differ. Everything else that a command can end with is 2 or more.
     static let different: Int32 = 1
+    /// The conversion was completed, but parts of the input were lost (`--salvage`).
+    static let salvaged: Int32 = 3
 
     /// The status for a failure of kind `code`. A signal ends with 128 + its number instead.
     static func of(_ code: ImageError.Code) -> Int32 {
