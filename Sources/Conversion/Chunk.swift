@@ -9,9 +9,15 @@ package struct Chunk: Sendable {
     package var length: Int
     /// The extents that cover it, in order.
     package var extents: [Extent]
+    /// What the output's backing file has there, up to the end of its last sector; empty if there is none.
+    package var backing: [Extent] = []
+    /// Bytes that must be looked at: not known to be zero, or to be what the backing file has.
+    package var copiedLength: UInt64 = 0
 
-    /// Bytes that are stored, not known to be zero.
-    package var dataLength: UInt64 {
-        extents.reduce(0) { $1.content == .zero ? $0 : $0 + $1.length }
+    /// What the backing file has, as a chunk of its own.
+    var backingChunk: Chunk? {
+        guard !backing.isEmpty else { return nil }
+        let length = backing.reduce(0) { $0 + Int($1.length) }
+        return Chunk(sequence: sequence, offset: offset, length: length, extents: backing)
     }
 }

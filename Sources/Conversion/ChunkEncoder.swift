@@ -1,8 +1,9 @@
 import ByteLayout
 import Compression
 import DiskImage
+import Glibc
 
-/// Finds the zero units of a chunk and packs or compresses the others.
+/// Finds the units of a chunk that are zero or as the backing file has them, and packs or compresses the others.
 struct ChunkEncoder {
     let layout: WriterLayout
     /// Shortest run of zeros that is not stored, in bytes; 0 to store everything.
@@ -19,8 +20,10 @@ struct ChunkEncoder {
     /// Encodes the chunk whose bytes are at the start of `data`.
     ///
     /// Packed plain units move to the start of `data`, compressed ones go to the start of `encoded`.
+    /// - Parameter backing: what the backing file has there, to the end of the last sector; nil if there is none.
     func encode(
-        offset: GuestOffset, length: Int, data: UnsafeMutableRawBufferPointer, encoded: UnsafeMutableRawBufferPointer
+        offset: GuestOffset, length: Int, data: UnsafeMutableRawBufferPointer, backing: UnsafeRawBufferPointer? = nil,
+        encoded: UnsafeMutableRawBufferPointer
     ) -> EncodedChunk {
         var chunk = EncodedChunk(offset: offset, length: UInt64(length))
         let unit = layout.unitSize
@@ -28,7 +31,7 @@ struct ChunkEncoder {
         // Safe: here and below, `data` holds a whole chunk, which is a multiple of the unit; `encoded` holds as many
         // units as a chunk has, each as long as the encoding allows.
         unsafe UnsafeMutableRawBufferPointer(rebasing: data[length..<count * unit]).zero()
-        unsafe classify(UnsafeRawBufferPointer(data), count: count, in: &chunk)
+        unsafe classify(UnsafeRawBufferPointer(data), backing, count: count, in: &chunk)
         if layout.keepsOffsets {
             chunk.plainCount = chunk.units.count { $0 == .plain }
         } else {
@@ -72,20 +75,35 @@ struct ChunkEncoder {
         }
     }
 
-    /// Makes every unit `zero` or `plain`, and tells which of their subunits are zero.
-    private func classify(_ data: UnsafeRawBufferPointer, count: Int, in chunk: inout EncodedChunk) {
+    /// Makes every unit `unallocated`, `zero` or `plain`, and tells what its subunits are.
+    private func classify(
+        _ data: UnsafeRawBufferPointer, _ backing: UnsafeRawBufferPointer?, count: Int, in chunk: inout EncodedChunk
+    ) {
         let subunits = layout.subunitsPerUnit
-        let isZero = unsafe zeroRuns(data, count: count * subunits, size: layout.unitSize / subunits)
-        guard subunits > 1 else {
-            chunk.units = isZero.map { $0 ? .zero : .plain }
-            return
+        let size = layout.unitSize / subunits
+        let isZero = unsafe zeroRuns(data, count: count * subunits, size: size)
+        chunk.units.reserveCapacity(count)
+        for first in stride(from: 0, to: isZero.count, by: subunits) {
+            var parts = StoredSubunits()
+            for index in 0..<subunits {
+                let start = (first + index) * size
+                if let backing = unsafe backing, unsafe Self.isSame(data, backing, start..<start + size) { continue }
+                let bit = UInt32(1) << UInt32(index)
+                if isZero[first + index] { parts.zero |= bit } else { parts.stored |= bit }
+            }
+            chunk.units.append(parts.stored != 0 ? .plain : parts.zero != 0 ? .zero : .unallocated)
+            if subunits > 1 { chunk.subunits.append(parts) }
         }
-        for start in stride(from: 0, to: isZero.count, by: subunits) {
-            var mask: UInt32 = 0
-            for index in 0..<subunits where !isZero[start + index] { mask |= 1 << UInt32(index) }
-            chunk.subunits.append(mask)
-            chunk.units.append(mask == 0 ? .zero : .plain)
-        }
+    }
+
+    /// Whether both have the same in `range`. What lies behind the end of `backing` is not on the disk.
+    private static func isSame(
+        _ data: UnsafeRawBufferPointer, _ backing: UnsafeRawBufferPointer, _ range: Range<Int>
+    ) -> Bool {
+        let end = min(range.upperBound, backing.count)
+        guard range.lowerBound < end, let one = data.baseAddress, let other = backing.baseAddress else { return true }
+        // Safe: the range, cut to the shorter one, lies in both.
+        return unsafe memcmp(one + range.lowerBound, other + range.lowerBound, end - range.lowerBound) == 0
     }
 
     /// Which of `count` parts of `size` bytes belong to runs of zeros that are long enough not to be stored.

@@ -75,7 +75,7 @@ final class ComparisonPlanner: Sendable {
                 return nil
             }
             let shared = min(first.length, second.length)
-            if isSame(first, second, state) {
+            if first.isSame(as: second, state.first.files, state.second.files) {
                 state.position += shared
                 job.copiedBytes.add(shared, ordering: .relaxed)
                 continue
@@ -95,23 +95,6 @@ final class ComparisonPlanner: Sendable {
     private static func chunk(_ start: UInt64, _ extents: [Extent]) -> Chunk {
         let length = extents.reduce(0) { $0 + Int($1.length) }
         return Chunk(sequence: 0, offset: GuestOffset(start), length: length, extents: extents)
-    }
-
-    /// Whether two extents have the same content, as can be told without reading it.
-    private func isSame(_ first: Extent, _ second: Extent, _ state: State) -> Bool {
-        func isSameFile(_ one: Int, _ other: Int) -> Bool {
-            state.first.files[one].identity == state.second.files[other].identity
-        }
-        switch (first.content, second.content) {
-        case (.zero, .zero): return true
-        case (.data(let one, let offset), .data(let other, let otherOffset)):
-            return offset == otherOffset && isSameFile(one, other)
-        case (.compressed(let one), .compressed(var other)):
-            guard isSameFile(one.file, other.file) else { return false }
-            other.file = one.file
-            return one == other
-        default: return false
-        }
     }
 }
 

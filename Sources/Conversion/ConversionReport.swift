@@ -17,7 +17,7 @@ public struct ConversionReport: Sendable, Encodable {
     public var bytesRead: UInt64
     /// Bytes written to the output, its tables included.
     public var bytesWritten: UInt64
-    /// Bytes of virtual disk that were not written because they are zero, known or found.
+    /// Bytes of virtual disk that were not written because they are zero, or what the backing file has, known or found.
     public var zeroBytes: UInt64
     /// Bytes of the finished output file, or files.
     public var fileSize: UInt64

@@ -11,6 +11,8 @@ struct WorkerContext {
     var output: Output
     var job: Job
     var files: [ImageFile]
+    /// The files of the output's backing file; nil if it has none.
+    var backingFiles: [ImageFile]?
     var layout: WriterLayout
     var minimumZeroRun: Int
     /// Takes what can't be read; nil to make it an error.
@@ -19,7 +21,7 @@ struct WorkerContext {
     var slots: Int
 }
 
-/// Copies a map into a writer's output with worker threads.
+/// Copies a disk into a writer's output with worker threads.
 package struct Engine {
     package var settings: ConversionSettings
     package var job: Job
@@ -39,16 +41,17 @@ package struct Engine {
     ///   - minimumZeroRun: shortest run of zeros that is left out, in bytes; 0 to write every byte of the disk.
     /// - Returns: the bytes of the finished files, by number.
     package func copy(
-        _ map: sending any DiskMap, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
+        _ source: sending CopySource, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
     ) throws(ImageError) -> [UInt64] {
-        let files = map.files
+        let files = (disk: source.map.files, backing: source.backing?.files)
         let layout = writer.layout
         var wakes: [WakeEvent] = []
         for _ in 0..<settings.workers { wakes.append(try Self.makeWakeEvent()) }
         let context = WorkerContext(
-            planner: Planner(map: map, includesHoles: minimumZeroRun == 0),
-            sequencer: Sequencer(writer: writer, output: output, wakes: wakes), output: output, job: job, files: files,
-            layout: layout, minimumZeroRun: minimumZeroRun, losses: losses, slots: settings.chunksInFlight)
+            planner: Planner(source, includesHoles: minimumZeroRun == 0 && files.backing == nil),
+            sequencer: Sequencer(writer: writer, output: output, wakes: wakes), output: output, job: job,
+            files: files.disk, backingFiles: files.backing, layout: layout, minimumZeroRun: minimumZeroRun,
+            losses: losses, slots: settings.chunksInFlight)
         job.wakeOnFailure(wakes)
         var threads: [WorkerThread] = []
         for (index, wake) in wakes.enumerated() {

@@ -49,10 +49,11 @@ package final class Output: OutputSink, Sendable {
         try files[file].reserve(upTo: size)
     }
 
-    /// Allocates storage for the whole of file 0, so that it can't run out later.
+    /// Allocates storage for the whole of files with these sizes, by number, so that it can't run out later.
     /// - Returns: false if the filesystem can't.
-    package func allocate(_ size: UInt64) throws(ImageError) -> Bool {
-        try files[0].allocate(size)
+    package func allocate(_ sizes: [UInt64]) throws(ImageError) -> Bool {
+        for (file, size) in zip(files, sizes) where try !file.allocate(size) { return false }
+        return true
     }
 
     package func write(_ bytes: [UInt8], file: Int, at offset: HostOffset) throws(ImageError) {

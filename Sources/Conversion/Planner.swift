@@ -1,10 +1,10 @@
 import ByteLayout
-package import DiskImage
+import DiskImage
 
-/// Cuts the map into chunks. Workers take the next one under a lock, once every 2 MiB.
+/// Cuts the disk into chunks. Workers take the next one under a lock, once every 2 MiB.
 package final class Planner: Sendable {
     private struct State {
-        var map: any DiskMap
+        var source: CopySource
         var position: UInt64 = 0
         var sequence: UInt64 = 0
     }
@@ -14,10 +14,10 @@ package final class Planner: Sendable {
     /// Whether chunks without data are handed out too, because zeros are to be written.
     private let includesHoles: Bool
 
-    package init(map: sending any DiskMap, includesHoles: Bool) {
-        virtualSize = map.virtualSize
+    package init(_ source: sending CopySource, includesHoles: Bool) {
+        virtualSize = source.virtualSize
         self.includesHoles = includesHoles
-        state = Guarded(State(map: map))
+        state = Guarded(State(source: source))
     }
 
     /// The next chunk that has anything to copy, nil at the end of the disk.
@@ -27,9 +27,9 @@ package final class Planner: Sendable {
             while state.position < virtualSize {
                 if !includesHoles {
                     let rest = virtualSize - state.position
-                    let first = try state.map.extent(at: GuestOffset(state.position), limit: rest)
-                    if first.content == .zero {
-                        // Skip whole chunks of the hole; the chunk in which it ends starts with the rest of it.
+                    let first = try state.source.run(at: state.position, limit: rest)
+                    if first.isSpared {
+                        // Skip whole chunks of the run; the chunk in which it ends starts with the rest of it.
                         let end = state.position + first.length
                         let skippable =
                             end == virtualSize ? end : end.alignedDown(to: UInt64(ConversionSettings.chunkSize))
@@ -40,7 +40,7 @@ package final class Planner: Sendable {
                     }
                 }
                 let chunk = try Self.chunk(&state, virtualSize: virtualSize)
-                if includesHoles || chunk.dataLength > 0 {
+                if includesHoles || chunk.copiedLength > 0 {
                     state.sequence += 1
                     return chunk
                 }
@@ -52,8 +52,6 @@ package final class Planner: Sendable {
     private static func chunk(_ state: inout State, virtualSize: UInt64) throws(ImageError) -> Chunk {
         let start = state.position
         state.position = start + min(UInt64(ConversionSettings.chunkSize), virtualSize - start)
-        return Chunk(
-            sequence: state.sequence, offset: GuestOffset(start), length: Int(state.position - start),
-            extents: try state.map.extents(start..<state.position))
+        return try state.source.chunk(start..<state.position, sequence: state.sequence)
     }
 }

@@ -9,7 +9,7 @@ extension Slot {
         transfers.removeAll(keepingCapacity: true)
         planPlain(chunk, placement.plain, layout: layout, output: output)
         if chunk.compressedLength > 0 { planCompressed(chunk, at: placement.compressed) }
-        return chunk.units.count { $0 != .zero }
+        return chunk.units.count { $0.isStored }
     }
 
     private mutating func planPlain(

@@ -20,6 +20,8 @@ final class Worker {
     private let queue: any IOQueue
     private let encoder: ChunkEncoder
     private var reader: ChunkReader
+    /// Reads what the output's backing file has, if there is one.
+    private let backing: ContentReader?
     private let memory: AlignedMemory
     private var slots: [Slot] = []
     private var idle: [Int] = []
@@ -40,6 +42,7 @@ final class Worker {
         losses = context.losses
         encoder = ChunkEncoder(layout: context.layout, minimumZeroRun: context.minimumZeroRun)
         reader = ChunkReader(files: context.files, losses: context.losses)
+        backing = try context.backingFiles.map { files throws(ImageError) in try ContentReader(files: files) }
         let count = context.slots
         do throws(SystemCallError) {
             memory = try AlignedMemory(length: count * Slot.length)
@@ -196,13 +199,16 @@ final class Worker {
         if slots[slot].encodedChunk != nil {
             slots[slot].encodedChunk = nil
             slots[slot].chunk = nil
-            job.copiedBytes.add(chunk.dataLength, ordering: .relaxed)
+            job.copiedBytes.add(chunk.copiedLength, ordering: .relaxed)
             idle.append(slot)
             return
         }
         try reader.decode(&slots[slot])
+        let below = unsafe try chunk.backingChunk.flatMap { below throws(ImageError) in unsafe try backing?.read(below)
+        }
         let encoded = unsafe encoder.encode(
-            offset: chunk.offset, length: chunk.length, data: slots[slot].data, encoded: slots[slot].encoded)
+            offset: chunk.offset, length: chunk.length, data: slots[slot].data, backing: below,
+            encoded: slots[slot].encoded)
         slots[slot].encodedChunk = encoded
         try sequencer.offer(encoded, sequence: chunk.sequence, worker: index, slot: slot)
         try writePlaced()

@@ -81,8 +81,8 @@ package struct EncodedChunk: Sendable {
     package var length: UInt64
     /// What became of each unit, in order.
     package var units: [StoredUnit]
-    /// Of each unit the subunits that are not zero, the first in bit 0; empty if units have no parts.
-    package var subunits: [UInt32]
+    /// Of each unit what became of its subunits; empty if units have no parts.
+    package var subunits: [StoredSubunits]
     /// How many units are plain.
     package var plainCount: Int
     /// Bytes from the start of the first compressed unit to the end of the last.
@@ -103,12 +103,39 @@ package struct EncodedChunk: Sendable {
 
 /// What became of one unit.
 package enum StoredUnit: Sendable, Equatable {
-    /// All zeros: not stored.
+    /// As the backing file has it: not stored.
+    case unallocated
+    /// All zeros, or zeros and what the backing file has: not stored.
     case zero
     /// Stored as it is.
     case plain
     /// Stored compressed: `length` bytes at `offset` of the chunk's compressed units.
     case compressed(offset: Int32, length: Int32)
+}
+
+extension StoredUnit {
+    /// Whether bytes are stored for it.
+    package var isStored: Bool {
+        switch self {
+        case .unallocated, .zero: false
+        case .plain, .compressed: true
+        }
+    }
+}
+
+/// What became of the parts of a unit, the first in bit 0. What is neither stored nor zero is as the backing file has it.
+package struct StoredSubunits: Sendable, Equatable {
+    package var stored: UInt32 = 0
+    package var zero: UInt32 = 0
+
+    package init() {}
+
+    /// All are zero.
+    package static let allZero: StoredSubunits = {
+        var subunits = StoredSubunits()
+        subunits.zero = .max
+        return subunits
+    }()
 }
 
 /// Where the units of a chunk go.

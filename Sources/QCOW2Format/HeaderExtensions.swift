@@ -12,11 +12,11 @@ struct HeaderExtensions {
     /// Names of feature bits, type 0x6803F857: (kind 0 incompatible, 1 compatible, 2 autoclear; bit; name).
     var featureNames: [(kind: UInt8, bit: UInt8, name: String)] = []
 
-    private static let end: UInt32 = 0
-    private static let backingFormatType: UInt32 = 0xE279_2ACA
+    static let endType: UInt32 = 0
+    static let backingFormatType: UInt32 = 0xE279_2ACA
     private static let featureNamesType: UInt32 = 0x6803_F857
     private static let bitmapsType: UInt32 = 0x2385_2875
-    private static let dataFileType: UInt32 = 0x4441_5441
+    static let dataFileType: UInt32 = 0x4441_5441
 
     /// Reads the extensions between the header and the end of the first cluster (or the backing file's name).
     init(file: ImageFile, header: QCOW2Header) throws(ImageError) {
@@ -27,7 +27,7 @@ struct HeaderExtensions {
             let head = try file.read(at: position, count: 8, what: "header extension")
             let type = head.bigEndian(UInt32.self, at: 0)
             let length = UInt64(head.bigEndian(UInt32.self, at: 4))
-            if type == Self.end { return }
+            if type == Self.endType { return }
             guard length <= limit - position - 8 else {
                 throw file.damaged(
                     "a header extension of \(length) bytes does not fit into the first cluster", at: position)

@@ -28,6 +28,9 @@ struct L2Entry: Equatable {
     /// The entry for a plain cluster that only this entry uses.
     static func plain(at offset: UInt64) -> L2Entry { L2Entry(rawValue: offset | copied) }
 
+    /// The entry for a cluster that is zero although the backing file has something there (version 3).
+    static let marked = L2Entry(rawValue: zero)
+
     /// The entry for `length` compressed bytes at `offset`.
     static func compressed(at offset: UInt64, length: Int, clusterBits: Int) -> L2Entry {
         let moreSectors = ((offset + UInt64(length) - 1) >> 9) - (offset >> 9)

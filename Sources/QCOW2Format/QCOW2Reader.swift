@@ -28,10 +28,28 @@ package struct QCOW2Reader: ImageReader {
         } else {
             backingFile = nil
         }
+        let header = header
+        snapshots = try Self.list(opener) { () throws(ImageError) in
+            try QCOW2Snapshot.readTable(file: file, header: header)
+        }
         // Without the feature bit a QEMU that knows no bitmaps has written to the disk since they were stored.
         let directory = header.autoclear & QCOW2Header.bitmaps != 0 ? extensions.bitmapDirectory : nil
-        bitmaps = try directory?.read(file: file, header: header) ?? []
-        snapshots = try QCOW2Snapshot.readTable(file: file, header: header)
+        bitmaps = try Self.list(opener) { () throws(ImageError) in
+            try directory?.read(file: file, header: header) ?? []
+        }
+    }
+
+    /// A list that the disk does not need: if it is damaged it is empty when salvaging.
+    private static func list<Item>(
+        _ opener: ImageOpener, _ read: () throws(ImageError) -> [Item]
+    ) throws(ImageError) -> [Item] {
+        do throws(ImageError) {
+            return try read()
+        } catch {
+            guard opener.salvages else { throw error }
+            opener.findings.warn("\(error)")
+            return []
+        }
     }
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {

@@ -22,6 +22,12 @@ package final class QCOW2Writer: ImageWriter {
     private var refcounts: RefcountBuilder
     /// The first byte that nothing uses. Inside a cluster only after compressed data.
     private var end: UInt64
+    /// The clusters of the disk before this one have been placed or passed over.
+    private var placedClusters: UInt64 = 0
+
+    /// Bytes of the disk that get their places together where nothing is written: as many as a chunk has, so that places
+    /// do not depend on what is passed over.
+    private static let preallocatedAtOnce: UInt64 = 2 << 20
 
     /// - Parameter encoding: how clusters are compressed, nil for plain ones.
     /// - Throws: `invalidOption` if a disk of this size can't be described with these options.
@@ -41,6 +47,13 @@ package final class QCOW2Writer: ImageWriter {
                 advice: "choose a larger -o cluster_size")
         }
         l1 = [UInt64](repeating: 0, count: Int(l1Count))
+        guard QCOW2HeaderImage(options: options, virtualSize: virtualSize).fits,
+            options.backing?.name.utf8.count ?? 0 <= BackingReference.maximumNameLength
+        else {
+            throw ImageError(
+                .invalidOption, "the names of the image's other files are too long for its first cluster",
+                advice: "choose a larger -o cluster_size or shorter names")
+        }
         refcounts = RefcountBuilder(clusterSize: cluster, bits: options.refcountBits)
         refcounts.add(1, toCluster: 0)
         end = cluster
@@ -54,59 +67,101 @@ package final class QCOW2Writer: ImageWriter {
         }
         let maximum = options.refcountBits >= 16 ? UInt64(UInt16.max) : (1 << UInt64(options.refcountBits)) - 1
         layout = WriterLayout(
-            unitSize: Int(cluster), subunitsPerUnit: options.hasExtendedL2 ? 32 : 1, keepsOffsets: false,
+            unitSize: Int(cluster), subunitsPerUnit: options.hasExtendedL2 ? 32 : 1,
+            keepsOffsets: options.preallocates || options.dataFile != nil,
             encoding: encoding,
             compressedSpacing: options.refcountBits >= 16 ? 0 : Int(cluster.dividedUp(by: max(1, maximum - 1))))
     }
 
+    package var companions: [String] { options.dataFile.map { [$0.name] } ?? [] }
+
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
+        let first = chunk.offset.bytes >> UInt64(clusterBits)
+        if options.preallocates { try preallocate(upTo: first, output: output) }
         var placement = Placement()
         if chunk.compressedLength > 0 {
             placement.compressed = HostOffset(end)
             end += UInt64(chunk.compressedLength)
         }
-        if chunk.plainCount > 0 {
-            let clusters = UInt64(chunk.plainCount)
-            let offset = HostOffset(allocate(clusters: clusters))
-            placement.plain = [Placement.Piece(length: clusters * options.clusterSize, at: offset)]
+        let clusters = UInt64(layout.keepsOffsets ? chunk.units.count : chunk.plainCount)
+        if clusters > 0 {
+            let length = clusters * options.clusterSize
+            let offset = HostOffset(placePlain(firstCluster: first, count: clusters))
+            placement.plain = [Placement.Piece(length: length, file: options.dataFile == nil ? 0 : 1, at: offset)]
         }
-        try enter(chunk, placement, output: output)
+        try enter(chunk, firstCluster: first, placement, output: output)
+        placedClusters = first + UInt64(chunk.units.count)
         try flushCompleteRefcounts(output: output)
         try output.reserve(upTo: end.alignedUp(to: max(options.clusterSize, 4096)))
+        if options.dataFile != nil { try output.reserve(1, upTo: placedClusters << UInt64(clusterBits)) }
         return placement
     }
 
-    /// Enters the chunk's clusters into their L2 tables.
-    private func enter(_ chunk: EncodedChunk, _ placement: Placement, output: any OutputSink) throws(ImageError) {
-        let firstCluster = chunk.offset.bytes >> UInt64(clusterBits)
-        var plain = placement.plain.first?.offset.bytes ?? 0
-        for (index, unit) in chunk.units.enumerated() where unit != .zero {
-            let cluster = firstCluster + UInt64(index)
-            let entry: L2Entry
-            var subclusters: UInt32 = 0
-            switch unit {
-            case .zero:
-                continue
-            case .plain:
-                entry = .plain(at: plain)
-                if options.hasExtendedL2 { subclusters = chunk.subunits[index] }
-                plain += options.clusterSize
-            case .compressed(let offset, let length):
-                let start = placement.compressed.bytes + UInt64(offset)
-                entry = .compressed(at: start, length: Int(length), clusterBits: clusterBits)
-                let touched = entry.compressedRange(clusterBits: clusterBits)
-                for hostCluster in touched.lowerBound >> UInt64(clusterBits)...(touched.upperBound - 1)
-                    >> UInt64(clusterBits)
-                {
-                    refcounts.add(1, toCluster: hostCluster)
-                }
+    /// Host offset for `count` plain clusters, of which the first is `firstCluster` of the disk.
+    private func placePlain(firstCluster: UInt64, count: UInt64) -> UInt64 {
+        options.dataFile == nil ? allocate(clusters: count) : firstCluster << UInt64(clusterBits)
+    }
+
+    /// Gives the clusters before `cluster` that were passed over their places.
+    private func preallocate(upTo cluster: UInt64, output: any OutputSink) throws(ImageError) {
+        let perChunk = Self.preallocatedAtOnce >> UInt64(clusterBits)
+        while placedClusters < cluster {
+            let first = placedClusters
+            let count = min(perChunk, cluster - first)
+            let start = placePlain(firstCluster: first, count: count)
+            for index in 0..<count {
+                let offset = start + index * options.clusterSize
+                try enter(
+                    .plain(at: offset), options.backing == nil ? .allZero : .init(), cluster: first + index,
+                    output: output)
             }
-            try selectL2(Int(cluster / l2Count), output: output)
-            let position = Int(cluster % l2Count * options.l2EntryLength)
-            l2.storeBigEndian(entry.rawValue, at: position)
-            // Those that are not allocated read as zeros; a compressed cluster has none.
-            if options.hasExtendedL2 { l2.storeBigEndian(UInt64(subclusters), at: position + 8) }
+            placedClusters += count
+            try flushCompleteRefcounts(output: output)
         }
+    }
+
+    /// Enters the chunk's clusters into their L2 tables.
+    private func enter(
+        _ chunk: EncodedChunk, firstCluster: UInt64, _ placement: Placement, output: any OutputSink
+    ) throws(ImageError) {
+        var plain = placement.plain.first?.offset.bytes ?? 0
+        for (index, unit) in chunk.units.enumerated() {
+            let subclusters = options.hasExtendedL2 ? chunk.subunits[index] : StoredSubunits()
+            let entry: L2Entry?
+            switch unit {
+            case .unallocated: entry = options.preallocates ? .plain(at: plain) : nil
+            case .zero: entry = options.preallocates ? .plain(at: plain) : options.backing == nil ? nil : zeroEntry
+            case .plain: entry = .plain(at: plain)
+            case .compressed(let offset, let length):
+                entry = .compressed(
+                    at: placement.compressed.bytes + UInt64(offset), length: Int(length), clusterBits: clusterBits)
+            }
+            if unit == .plain || layout.keepsOffsets { plain += options.clusterSize }
+            if let entry { try enter(entry, subclusters, cluster: firstCluster + UInt64(index), output: output) }
+        }
+    }
+
+    /// For a cluster that is zero, or partly zero, over a backing file that has something else. With extended L2 entries
+    /// the subclusters tell.
+    private var zeroEntry: L2Entry { options.hasExtendedL2 ? L2Entry(rawValue: 0) : .marked }
+
+    /// Enters a cluster into its L2 table.
+    private func enter(
+        _ entry: L2Entry, _ subclusters: StoredSubunits, cluster: UInt64, output: any OutputSink
+    ) throws(ImageError) {
+        if entry.isCompressed {
+            let touched = entry.compressedRange(clusterBits: clusterBits)
+            let last = (touched.upperBound - 1) >> UInt64(clusterBits)
+            for hostCluster in touched.lowerBound >> UInt64(clusterBits)...last {
+                refcounts.add(1, toCluster: hostCluster)
+            }
+        }
+        try selectL2(Int(cluster / l2Count), output: output)
+        let position = Int(cluster % l2Count * options.l2EntryLength)
+        l2.storeBigEndian(entry.rawValue, at: position)
+        // A compressed cluster has no subclusters.
+        guard options.hasExtendedL2, !entry.isCompressed else { return }
+        l2.storeBigEndian(UInt64(subclusters.zero) << 32 | UInt64(subclusters.stored), at: position + 8)
     }
 
     /// Makes table `index` the current one; the one before it is complete.
@@ -144,6 +199,9 @@ package final class QCOW2Writer: ImageWriter {
     }
 
     package func finish(output: any OutputSink) throws(ImageError) -> [UInt64] {
+        if options.preallocates {
+            try preallocate(upTo: virtualSize.dividedUp(by: options.clusterSize), output: output)
+        }
         try flushL2(output: output)
         let l1Bytes = UInt64(l1.count * 8).alignedUp(to: options.clusterSize)
         let l1Offset = allocate(clusters: l1Bytes >> UInt64(clusterBits))
@@ -166,6 +224,6 @@ package final class QCOW2Writer: ImageWriter {
             options: options, virtualSize: virtualSize, l1Count: l1.count, l1Offset: l1Offset,
             refcountTableOffset: tableOffset, refcountTableClusters: clusters.table)
         try output.write(header.bytes, at: HostOffset(0))
-        return [end]
+        return options.dataFile == nil ? [end] : [end, virtualSize]
     }
 }

@@ -8,11 +8,16 @@ package struct QCOW2WriterOptions: Sendable, Equatable {
     package var compression: QCOW2Compression = .zlib
     /// Bits of a refcount: a power of two from 1 to 64; 16 in version 2.
     package var refcountBits = 16
-
     /// Whether an L2 entry tells which of its cluster's 32 subclusters are zero. Version 3, clusters of 16 KiB or more.
     package var hasExtendedL2 = false
     /// Whether QEMU, when it uses the image, may postpone writing reference counts. Version 3.
     package var hasLazyRefcounts = false
+    /// Whether every cluster of the disk gets a place, also those that nothing is written to.
+    package var preallocates = false
+    /// The backing file, which has what the image does not store, if there is one.
+    package var backing: BackingReference?
+    /// The external data file, which holds the clusters where the guest has them, if there is one. Version 3.
+    package var dataFile: DataFileReference?
 
     /// Bytes of an L2 table entry.
     var l2EntryLength: UInt64 { hasExtendedL2 ? 16 : 8 }

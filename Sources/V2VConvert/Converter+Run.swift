@@ -8,7 +8,7 @@ extension Converter {
         let clock = ContinuousClock()
         let start = clock.now
         let settings = try makeSettings()
-        let format = try target.resolvedFormat()
+        var format = try target.resolvedFormat()
         let (reader, opener) = try source.open()
         let files = opener.opened
         let info = reader.info
@@ -16,7 +16,8 @@ extension Converter {
 
         let losses = source.salvages ? Losses() : nil
         let map = try makeMap(reader, losses: losses)
-        let survey = try Survey(map) { job.isStopped }
+        let disk = CopySource(map, over: try target.openBackingFile(&format, opener: opener))
+        let survey = try Survey(disk) { job.isStopped }
         guard map.virtualSize <= Self.maximumSize else {
             throw ImageError(
                 .inputUnsupported, "a disk of \(map.virtualSize) bytes is larger than any file can be",
@@ -35,7 +36,7 @@ extension Converter {
             files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
         defer { check.stop() }
         let engine = Engine(settings: settings, job: job, logger: logger, losses: losses)
-        let fileSizes = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
+        let fileSizes = try engine.copy(disk, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: survey.dataBytes)
         let found = opener.findings.warnings + (try check.finish().map(\.description))
         for warning in found { logger.warning("\(warning)") }
@@ -79,11 +80,21 @@ extension Converter {
     }
 
     private func prepare(_ output: Output, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
-        guard case .raw(let options) = format else { return }
-        if options.preallocation != .off, try !output.allocate(virtualSize) {
+        let sizes: [UInt64]
+        switch format {
+        case .raw(let options):
+            try output.reserve(upTo: virtualSize)
+            guard options.preallocation != .off else { return }
+            sizes = [virtualSize]
+        case .qcow2(let options) where options.preallocation == .falloc || options.preallocation == .full:
+            // Every cluster has its place whatever is written: an empty image has the same size.
+            sizes = try target.makeWriter(format, virtualSize: virtualSize).finish(output: DiscardingSink())
+        default:
+            return
+        }
+        if try !output.allocate(sizes) {
             logger.warning("\(target.path): the filesystem can't allocate storage in advance")
         }
-        try output.reserve(upTo: virtualSize)
     }
 }
 

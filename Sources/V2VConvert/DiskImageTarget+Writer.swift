@@ -1,5 +1,4 @@
 import DiskImage
-import QCOW2Format
 import RawFormat
 import VMDKFormat
 
@@ -9,8 +8,6 @@ extension DiskImageTarget {
 
     /// At 185 MB/s a core the result is smaller than that of QEMU, which uses zlib's level 6 with a window of 4 KiB.
     private static let defaultDeflateLevel = 1
-    /// The default of libzstd and of QEMU.
-    private static let defaultZstdLevel = 3
     /// What filesystems allocate, and what `qemu-img convert` looks at.
     private static let defaultRawUnit = 4096
 
@@ -33,7 +30,9 @@ extension DiskImageTarget {
         case .raw(let options):
             return options.preallocation == .full ? 0 : minimumZeroRun ?? Self.defaultRawUnit
         case .qcow2(let options):
-            return minimumZeroRun ?? options.zeroGranularity
+            // Version 2 can't mark a cluster as zero: over a backing file its zeros are stored.
+            let storesZeros = options.preallocation == .full || options.isVersion2 && options.backing != nil
+            return storesZeros ? 0 : minimumZeroRun ?? options.zeroGranularity
         case .vmdk(let options):
             return minimumZeroRun ?? (options.isFlat ? Self.defaultRawUnit : options.grainSize)
         }
@@ -52,57 +51,12 @@ extension DiskImageTarget {
         zeroRun > 0 && zeroRun % defaultRawUnit != 0 ? 512 : defaultRawUnit
     }
 
-    private func makeQCOW2Writer(_ options: QCOW2Options, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
-        func require(_ condition: Bool, _ message: String, _ advice: String? = nil) throws(ImageError) {
-            if !condition { throw ImageError(.invalidOption, message, advice: advice) }
-        }
-        let cluster = options.clusterSize
-        try require(
-            (512...2 << 20).contains(cluster) && cluster.nonzeroBitCount == 1,
-            "cluster_size must be a power of two from 512 to 2M, not \(cluster)")
-        try require(
-            [1, 2, 4, 8, 16, 32, 64].contains(options.refcountBits),
-            "refcount_bits must be a power of two from 1 to 64, not \(options.refcountBits)")
-        try require(
-            !options.isVersion2 || options.refcountBits == 16, "compat=0.10 has refcounts of 16 bits",
-            "use compat=1.1")
-        try require(
-            !options.isVersion2 || options.compression == .zlib, "compat=0.10 compresses with zlib only",
-            "use compat=1.1")
-        try require(
-            !options.isVersion2 || !options.hasExtendedL2 && !options.hasLazyRefcounts,
-            "compat=0.10 has neither extended_l2 nor lazy_refcounts", "use compat=1.1")
-        try require(
-            !options.hasExtendedL2 || cluster >= 16384, "extended_l2 needs clusters of at least 16k, not \(cluster)")
-        try require(
-            deflateWindow == .kib32 || compresses && options.compression == .zlib,
-            "the window is one of zlib's compression", "use -c without compression_type=zstd")
-        try requireNewOutput("a qcow2 image")
-        var writerOptions = QCOW2WriterOptions()
-        writerOptions.clusterSize = UInt64(cluster)
-        writerOptions.version = options.isVersion2 ? 2 : 3
-        writerOptions.refcountBits = options.refcountBits
-        writerOptions.hasExtendedL2 = options.hasExtendedL2
-        writerOptions.hasLazyRefcounts = options.hasLazyRefcounts
-        writerOptions.compression = options.compression == .zstd ? .zstd : .zlib
-        return try QCOW2Writer(
-            virtualSize: virtualSize, options: writerOptions, encoding: try encoding(options.compression))
-    }
-
-    private func encoding(_ compression: QCOW2Options.Compression) throws(ImageError) -> UnitEncoding? {
-        guard compresses else { return nil }
-        return switch compression {
-        case .zlib: .deflate(level: try deflateLevel(), window: deflateWindow)
-        case .zstd: .zstd(level: try level(of: "zstd", in: 1...19, default: Self.defaultZstdLevel))
-        }
-    }
-
     /// The level of deflate, see ``UnitEncoding``.
     func deflateLevel() throws(ImageError) -> Int {
         try level(of: "zlib", in: deflateWindow == .kib4 ? 0...9 : 0...12, default: Self.defaultDeflateLevel)
     }
 
-    private func level(
+    func level(
         of codec: String, in levels: ClosedRange<Int>, default defaultLevel: Int
     ) throws(ImageError) -> Int {
         let level = compressionLevel ?? defaultLevel

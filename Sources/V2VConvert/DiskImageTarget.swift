@@ -101,34 +101,3 @@ public struct RawOptions: Sendable, Equatable {
     /// A sparse file.
     public init() {}
 }
-
-/// The form of a qcow2 image.
-public struct QCOW2Options: Sendable, Equatable {
-    /// How clusters are compressed.
-    public enum Compression: String, Sendable, CaseIterable {
-        /// Deflate; every reader of qcow2 knows it.
-        case zlib
-        /// Zstandard; needs `compat` 1.1 and QEMU 5.1 or later.
-        case zstd
-    }
-
-    /// Bytes of a cluster: a power of two from 512 to 2 MiB.
-    public var clusterSize = 65536
-    /// Version 2 of the format (`compat=0.10`), which very old QEMUs read, instead of 3.
-    public var isVersion2 = false
-    /// The compression type.
-    public var compression = Compression.zlib
-    /// Bits of a reference count: 1, 2, 4, 8, 16, 32 or 64; only 16 in version 2.
-    public var refcountBits = 16
-    /// Tell zeros by subclusters, 32 of them a cluster (`extended_l2`). Needs `compat` 1.1, clusters of at least 16 KiB,
-    /// and QEMU 5.2 or later.
-    public var hasExtendedL2 = false
-    /// Let QEMU postpone its writing of reference counts (`lazy_refcounts`). Needs `compat` 1.1.
-    public var hasLazyRefcounts = false
-
-    /// Bytes whose zeros are told separately.
-    var zeroGranularity: Int { hasExtendedL2 ? clusterSize / 32 : clusterSize }
-
-    /// Version 3, clusters of 64 KiB.
-    public init() {}
-}

@@ -22,6 +22,7 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert -c -o compression_type=zstd web01.vmdk web01.qcow2
               v2v-convert -O raw -n web01.vmdk /dev/vg0/web01
               v2v-convert -o subformat=streamOptimized web01.qcow2 web01.vmdk
+              v2v-convert -B base.qcow2 web01-delta.vmdk web01.qcow2
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               v2v-convert info --output json web01.vmdk
@@ -35,7 +36,9 @@ struct ConvertCommand: AsyncParsableCommand {
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
-            extended_l2=on|off (off), lazy_refcounts=on|off (off), refcount_bits=1..64 (16)
+            refcount_bits=1..64 (16), extended_l2=on|off (off), lazy_refcounts=on|off (off), \
+            preallocation=off|metadata|falloc|full (off), backing_file=FILE, backing_fmt=FORMAT, data_file=FILE, \
+            data_file_raw=on|off (off)
               vmdk   subformat=monolithicSparse|monolithicFlat|twoGbMaxExtentSparse|twoGbMaxExtentFlat|\
             streamOptimized (monolithicSparse), adapter_type=ide|buslogic|lsilogic|legacyESX|pvscsi (ide; streamOptimized: \
             lsilogic), hwversion=1.. (4)
@@ -74,6 +77,18 @@ struct ConvertCommand: AsyncParsableCommand {
             "Read an internal snapshot: its id or name, or snapshot.id=ID,snapshot.name=NAME.", valueName: "snapshot"),
         transform: SnapshotSelector.init(argument:))
     var snapshot: SnapshotSelector?
+
+    @Option(
+        name: [.customShort("B"), .long],
+        help: ArgumentHelp(
+            "Write a qcow2 overlay over this file, with only the clusters that differ. Relative to the output's directory.",
+            valueName: "file"))
+    var backing: String?
+
+    @Option(
+        name: [.customShort("F"), .long],
+        help: ArgumentHelp("Format of the backing file. Default: its content; raw must be said.", valueName: "format"))
+    var backingFormat: String?
 
     @Flag(name: [.customShort("c"), .long], help: "Compress the clusters.")
     var compress = false
@@ -197,7 +212,9 @@ struct ConvertCommand: AsyncParsableCommand {
         source.ignoresManifest = ignoreManifest
         source.salvages = salvage
         var target = DiskImageTarget(path: output)
-        let outputOptions = try OutputOptions(options)
+        var outputOptions = try OutputOptions(options)
+        try outputOptions.add("backing_file", backing, option: "-B")
+        try outputOptions.add("backing_fmt", backingFormat, option: "-F")
         let formatName =
             if let outputFormat { ImageFormat(rawValue: outputFormat) } else { try target.formatOfExtension() }
         target.format = try outputOptions.format(formatName)

@@ -14,6 +14,14 @@ struct OutputOptions {
         }
     }
 
+    /// Adds an option that has a flag of its own, if it was given.
+    mutating func add(_ name: String, _ value: String?, option: String) throws(ImageError) {
+        guard let value else { return }
+        guard values.updateValue(value, forKey: name) == nil else {
+            throw ImageError(.invalidOption, "\(option) and -o \(name) say the same", advice: "leave out one of them")
+        }
+    }
+
     /// The target format called `name` with these options; nil name: none may be given.
     func format(_ name: ImageFormat) throws(ImageError) -> TargetFormat {
         var rest = values
@@ -43,39 +51,6 @@ struct OutputOptions {
         return options
     }
 
-    private func qcow2(_ rest: inout [String: String]) throws(ImageError) -> QCOW2Options {
-        var options = QCOW2Options()
-        if let value = rest.removeValue(forKey: "cluster_size") {
-            guard let size = Size(argument: value) else {
-                throw ImageError(.invalidOption, "cluster_size is no size: \"\(value)\"")
-            }
-            options.clusterSize = size.bytes
-        }
-        if let value = rest.removeValue(forKey: "compat") {
-            switch value {
-            case "0.10", "v2": options.isVersion2 = true
-            case "1.1", "v3": options.isVersion2 = false
-            default: throw ImageError(.invalidOption, "compat is 0.10 or 1.1, not \"\(value)\"")
-            }
-        }
-        if let value = rest.removeValue(forKey: "compression_type") {
-            options.compression = try choice(value, "compression_type")
-        }
-        if let value = rest.removeValue(forKey: "refcount_bits") {
-            guard let bits = Int(value) else {
-                throw ImageError(.invalidOption, "refcount_bits is no number: \"\(value)\"")
-            }
-            options.refcountBits = bits
-        }
-        if let value = rest.removeValue(forKey: "extended_l2") {
-            options.hasExtendedL2 = try flag(value, "extended_l2")
-        }
-        if let value = rest.removeValue(forKey: "lazy_refcounts") {
-            options.hasLazyRefcounts = try flag(value, "lazy_refcounts")
-        }
-        return options
-    }
-
     private func vmdk(_ rest: inout [String: String]) throws(ImageError) -> VMDKOptions {
         var options = VMDKOptions()
         if let value = rest.removeValue(forKey: "subformat") {
@@ -93,7 +68,7 @@ struct OutputOptions {
         return options
     }
 
-    private func flag(_ value: String, _ name: String) throws(ImageError) -> Bool {
+    func flag(_ value: String, _ name: String) throws(ImageError) -> Bool {
         switch value {
         case "on", "yes", "true", "y": return true
         case "off", "no", "false", "n": return false
@@ -101,7 +76,7 @@ struct OutputOptions {
         }
     }
 
-    private func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ value: String, _ name: String
     ) throws(ImageError) -> Choice {
         guard let choice = Choice(rawValue: value) else {

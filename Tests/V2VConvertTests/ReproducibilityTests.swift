@@ -7,7 +7,9 @@ import V2VConvert
     @Test(
         arguments: TargetVariant.main
             + TargetVariant.special.filter { variant in
-                ["refcount 8", "extended_l2 cluster 65536", "window 4k level 1"].contains { variant.name.contains($0) }
+                ["refcount 8", "extended_l2 cluster 65536", "window 4k level 1", "preallocation metadata"].contains {
+                    variant.name.contains($0)
+                }
             } + TargetVariant.vmdk.filter { $0.level == nil && $0.minimumZeroRun == nil })
     func workersAndKindOfIODoNotMatter(variant: TargetVariant) async throws {
         let directory = try TemporaryDirectory()

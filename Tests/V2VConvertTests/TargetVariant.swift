@@ -72,6 +72,9 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
                 }
             }
         }
+        + QCOW2Options.Preallocation.allCases.dropFirst().map { preallocation in
+            qcow2("qcow2 preallocation \(preallocation)") { $0.preallocation = preallocation }
+        }
         + [0, 65536].map { run in
             var options = QCOW2Options()
             options.hasExtendedL2 = true
