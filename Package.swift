@@ -60,7 +60,8 @@ let package = Package(
         layer("VHDFormat", ["ByteLayout", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
-        layer("Conversion", ["ByteLayout", "CLinux", "COpenSSL", "Compression", "DiskImage", "RingIO", logging, system]),
+        layer(
+            "Conversion", ["ByteLayout", "CLinux", "COpenSSL", "Compression", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
             [
