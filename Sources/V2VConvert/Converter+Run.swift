@@ -24,7 +24,7 @@ extension Converter {
                 path: source.path)
         }
         let virtualSize = DiskImageTarget.wholeSectors(map.virtualSize)
-        let writer = try target.makeWriter(format, virtualSize: virtualSize)
+        let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
         let zeroRun = try target.effectiveZeroRun(format)
 
         let output = try Output(
@@ -59,6 +59,20 @@ extension Converter {
         return SalvagingMap(map, losses: losses)
     }
 
+    private func makeWriter(
+        _ format: TargetFormat, virtualSize: UInt64, of reader: any ImageReader, salvages: Bool
+    ) throws(ImageError) -> any ImageWriter {
+        let writer = try target.makeWriter(format, virtualSize: virtualSize) { () throws(ImageError) in
+            try makeMap(reader, losses: salvages ? Losses() : nil)
+        }
+        guard target.descriptor == nil || writer.isSequential else {
+            throw ImageError(
+                .invalidOption, "this form of \(format.name.rawValue) can't be written front to back, as a stream is",
+                advice: "-O raw, -O qcow2, and -O vmdk with -o subformat=streamOptimized, can")
+        }
+        return writer
+    }
+
     /// What a file's offsets reach, less room for tables.
     private static let maximumSize = UInt64(Int64.max) >> 1
 
@@ -80,19 +94,9 @@ extension Converter {
     }
 
     private func prepare(_ output: Output, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
-        let sizes: [UInt64]
-        switch format {
-        case .raw(let options):
-            try output.reserve(upTo: virtualSize)
-            guard options.preallocation != .off else { return }
-            sizes = [virtualSize]
-        case .qcow2(let options) where options.preallocation == .falloc || options.preallocation == .full:
-            // Every cluster has its place whatever is written: an empty image has the same size.
-            sizes = try target.makeWriter(format, virtualSize: virtualSize).finish(output: DiscardingSink())
-        default:
-            return
-        }
-        if try !output.allocate(sizes) {
+        guard target.descriptor == nil else { return }
+        if case .raw = format { try output.reserve(upTo: virtualSize) }
+        if let sizes = try target.preallocatedSizes(format, virtualSize: virtualSize), try !output.allocate(sizes) {
             logger.warning("\(target.path): the filesystem can't allocate storage in advance")
         }
     }
@@ -100,7 +104,8 @@ extension Converter {
 
 extension DiskImageTarget {
     fileprivate func outputKind(virtualSize: UInt64) -> Output.Kind {
-        switch existing {
+        if let descriptor { return .stream(descriptor: descriptor) }
+        return switch existing {
         case .refuse: .new(replaces: false)
         case .replace: .new(replaces: true)
         case .overwrite, .overwriteZeroed: .inPlace(size: virtualSize)

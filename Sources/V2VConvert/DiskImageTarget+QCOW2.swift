@@ -1,3 +1,4 @@
+import Conversion
 import DiskImage
 import QCOW2Format
 import SystemPackage
@@ -8,6 +9,26 @@ extension DiskImageTarget {
 
     /// A writer for a qcow2 image of `virtualSize` bytes.
     func makeQCOW2Writer(_ options: QCOW2Options, virtualSize: UInt64) throws(ImageError) -> QCOW2Writer {
+        try QCOW2Writer(
+            virtualSize: virtualSize, options: try writerOptions(options), encoding: try encoding(options.compression))
+    }
+
+    /// A writer for a qcow2 image of `virtualSize` bytes that goes into a pipe.
+    func makeQCOW2StreamWriter(
+        _ options: QCOW2Options, virtualSize: UInt64, map: any DiskMap
+    ) throws(ImageError) -> QCOW2StreamWriter {
+        try require(
+            !compresses, "where compressed clusters will be is not known when a stream begins",
+            "leave out -c, or write to a file")
+        try require(
+            options.backing == nil && options.dataFile == nil && options.preallocation == .off,
+            "a stream is one file without holes", "leave out -B, data_file and preallocation, or write to a file")
+        return try QCOW2StreamWriter(
+            virtualSize: virtualSize, options: try writerOptions(options), map: map,
+            partSize: UInt64(ConversionSettings.chunkSize))
+    }
+
+    private func writerOptions(_ options: QCOW2Options) throws(ImageError) -> QCOW2WriterOptions {
         try requireNewOutput("a qcow2 image")
         try validate(options)
         var writerOptions = QCOW2WriterOptions()
@@ -23,8 +44,7 @@ extension DiskImageTarget {
             BackingReference(name: $0.name, format: $0.format?.rawValue ?? "")
         }
         writerOptions.dataFile = options.dataFile.map { DataFileReference(name: $0, isRaw: options.isDataFileRaw) }
-        return try QCOW2Writer(
-            virtualSize: virtualSize, options: writerOptions, encoding: try encoding(options.compression))
+        return writerOptions
     }
 
     private func validate(_ options: QCOW2Options) throws(ImageError) {

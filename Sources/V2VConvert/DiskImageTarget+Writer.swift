@@ -12,11 +12,17 @@ extension DiskImageTarget {
     private static let defaultRawUnit = 4096
 
     /// A writer for a disk of `virtualSize` bytes.
+    /// - Parameter makeMap: makes a map of the disk of the writer's own.
     /// - Throws: `invalidOption`.
-    func makeWriter(_ format: TargetFormat, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
+    func makeWriter(
+        _ format: TargetFormat, virtualSize: UInt64, makeMap: () throws(ImageError) -> any DiskMap
+    ) throws(ImageError) -> any ImageWriter {
         switch format {
         case .raw(let options): try makeRawWriter(options, virtualSize: virtualSize)
-        case .qcow2(let options): try makeQCOW2Writer(options, virtualSize: virtualSize)
+        case .qcow2(let options):
+            descriptor == nil
+                ? try makeQCOW2Writer(options, virtualSize: virtualSize)
+                : try makeQCOW2StreamWriter(options, virtualSize: virtualSize, map: try makeMap())
         case .vmdk(let options): try makeVMDKWriter(options, virtualSize: virtualSize)
         }
     }
@@ -28,13 +34,27 @@ extension DiskImageTarget {
         }
         switch format {
         case .raw(let options):
-            return options.preallocation == .full ? 0 : minimumZeroRun ?? Self.defaultRawUnit
+            return options.preallocation == .full || descriptor != nil ? 0 : minimumZeroRun ?? Self.defaultRawUnit
         case .qcow2(let options):
             // Version 2 can't mark a cluster as zero: over a backing file its zeros are stored.
             let storesZeros = options.preallocation == .full || options.isVersion2 && options.backing != nil
-            return storesZeros ? 0 : minimumZeroRun ?? options.zeroGranularity
+            return storesZeros || descriptor != nil ? 0 : minimumZeroRun ?? options.zeroGranularity
         case .vmdk(let options):
             return minimumZeroRun ?? (options.isFlat ? Self.defaultRawUnit : options.grainSize)
+        }
+    }
+
+    /// The sizes of the output's files, by number, if storage for them is to be allocated in advance.
+    func preallocatedSizes(_ format: TargetFormat, virtualSize: UInt64) throws(ImageError) -> [UInt64]? {
+        switch format {
+        case .raw(let options) where options.preallocation != .off:
+            return [virtualSize]
+        case .qcow2(let options) where options.preallocation == .falloc || options.preallocation == .full:
+            // Every cluster has its place whatever is written: an empty image has the same size.
+            let empty: any ImageWriter = try makeQCOW2Writer(options, virtualSize: virtualSize)
+            return try empty.finish(output: DiscardingSink())
+        default:
+            return nil
         }
     }
 
@@ -42,6 +62,7 @@ extension DiskImageTarget {
         guard !compresses else {
             throw ImageError(.invalidOption, "raw disks can't be compressed", advice: "leave out -c or use -O qcow2")
         }
+        if descriptor != nil { try requireNewOutput("to a stream") }
         let unit = Self.rawUnit(zeroRun: try effectiveZeroRun(.raw(options)))
         return RawWriter(virtualSize: virtualSize, unitSize: unit, clearsGaps: existing == .overwrite)
     }
