@@ -3,13 +3,17 @@ package import DiskImage
 
 /// What is copied: a disk, and beside it what the output's backing file has, if there is one. Where both are the same
 /// nothing needs to be stored.
-package struct CopySource {
+package final class CopySource {
     let map: any DiskMap
     let backing: (any DiskMap)?
+    private var cursor: ExtentCursor
+    private var backingCursor: ExtentCursor?
 
     package init(_ map: any DiskMap, over backing: (any DiskMap)? = nil) {
         self.map = map
         self.backing = backing
+        cursor = ExtentCursor(map)
+        backingCursor = backing.map(ExtentCursor.init)
     }
 
     var virtualSize: UInt64 { map.virtualSize }
@@ -17,9 +21,12 @@ package struct CopySource {
     /// Whether the disk from `offset` on is known, without reading it, to need no copy, and for how many bytes that holds,
     /// at most `limit`. It needs none where it is zero or, over a backing file, where that has the same.
     func run(at offset: UInt64, limit: UInt64) throws(ImageError) -> (length: UInt64, isSpared: Bool) {
-        let extent = try map.extent(at: GuestOffset(offset), limit: limit)
-        guard let backing else { return (extent.length, extent.content == .zero) }
-        let below = try backing.extentOrEnd(at: offset, limit: extent.length)
+        guard let backing else {
+            let extent = try map.extent(at: GuestOffset(offset), limit: limit)
+            return (extent.length, extent.content == .zero)
+        }
+        let extent = try cursor.extent(at: offset, limit: limit)
+        let below = try backingCursor?.extent(at: offset, limit: extent.length) ?? extent
         // The output has the whole of a sector in which the disk ends; the backing file may have more there than zeros.
         let endsInSector = offset + below.length == virtualSize && virtualSize % Self.sectorSize != 0
         return (below.length, !endsInSector && extent.isSame(as: below, map.files, backing.files))

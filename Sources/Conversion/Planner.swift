@@ -25,20 +25,7 @@ package final class Planner: Sendable {
         // `withLock` rethrows our error type.
         try state.withLock { state throws(ImageError) in
             while state.position < virtualSize {
-                if !includesHoles {
-                    let rest = virtualSize - state.position
-                    let first = try state.source.run(at: state.position, limit: rest)
-                    if first.isSpared {
-                        // Skip whole chunks of the run; the chunk in which it ends starts with the rest of it.
-                        let end = state.position + first.length
-                        let skippable =
-                            end == virtualSize ? end : end.alignedDown(to: UInt64(ConversionSettings.chunkSize))
-                        if skippable > state.position {
-                            state.position = skippable
-                            continue
-                        }
-                    }
-                }
+                if !includesHoles, try Self.skipHole(&state, virtualSize: virtualSize) { continue }
                 let chunk = try Self.chunk(&state, virtualSize: virtualSize)
                 if includesHoles || chunk.copiedLength > 0 {
                     state.sequence += 1
@@ -47,6 +34,20 @@ package final class Planner: Sendable {
             }
             return nil
         }
+    }
+
+    /// Passes over the chunks from the position on that lie in one hole, or one run that needs no copy.
+    /// - Returns: whether there was one.
+    private static func skipHole(_ state: inout State, virtualSize: UInt64) throws(ImageError) -> Bool {
+        let rest = virtualSize - state.position
+        // How far stored data goes is not asked beyond the chunk: to tell it may take a look at every block of the disk.
+        let length = min(UInt64(ConversionSettings.chunkSize), rest)
+        let first = try state.source.run(at: state.position, limit: length)
+        guard first.isSpared, first.length == length else { return false }
+        let end = state.position + max(length, try state.source.run(at: state.position, limit: rest).length)
+        // The chunk in which the hole ends starts with the rest of it.
+        state.position = end == virtualSize ? end : end.alignedDown(to: UInt64(ConversionSettings.chunkSize))
+        return true
     }
 
     private static func chunk(_ state: inout State, virtualSize: UInt64) throws(ImageError) -> Chunk {

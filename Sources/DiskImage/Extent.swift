@@ -43,6 +43,32 @@ package struct Extent: Equatable, Sendable {
     }
 }
 
+extension Extent {
+    /// The extent without its first `distance` bytes, fewer than it has.
+    package func skipping(_ distance: UInt64) -> Extent {
+        var rest = self
+        rest.length -= distance
+        rest.content = content.skipping(distance)
+        rest.unusedPlace = unusedPlace.map { FilePlace(file: $0.file, offset: $0.offset + distance) }
+        return rest
+    }
+}
+
+extension Extent.Content {
+    /// What is there `distance` bytes later in the same extent.
+    package func skipping(_ distance: UInt64) -> Extent.Content {
+        switch self {
+        case .zero, .unallocated:
+            return self
+        case .data(let file, let offset):
+            return .data(file: file, offset: offset + distance)
+        case .compressed(var unit):
+            unit.skipped += distance
+            return .compressed(unit)
+        }
+    }
+}
+
 /// A place in one of a map's files.
 package struct FilePlace: Equatable, Sendable {
     /// Index into the map's files.

@@ -28,6 +28,6 @@ package struct VDIReader: ImageReader {
                 "the VDI is a snapshot, and only VirtualBox knows its parent", at: 76,
                 advice: "clone the disk in VirtualBox: VBoxManage clonemedium")
         }
-        return try VDIMap(file: file, header: header)
+        return VDIMap(file: file, header: header)
     }
 }
