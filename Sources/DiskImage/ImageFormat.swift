@@ -16,6 +16,8 @@ public struct ImageFormat: RawRepresentable, Hashable, Sendable {
     public static let vmdk = ImageFormat(rawValue: "vmdk")
     /// Connectix' and Microsoft's virtual hard disk, VHD.
     public static let vpc = ImageFormat(rawValue: "vpc")
+    /// Hyper-V's virtual hard disk, version 2.
+    public static let vhdx = ImageFormat(rawValue: "vhdx")
 
     /// The format that users call `name`: `qemu-img`'s name for it, or `vhd` for what it calls `vpc`.
     public init(named name: String) {
