@@ -16,6 +16,7 @@ let testRules: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: 
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A target of the library or the command. Dependencies point down only; see CONTRIBUTING.md.
@@ -38,6 +39,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
@@ -60,7 +62,7 @@ let package = Package(
         layer("VHDXFormat", ["ByteLayout", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
-        layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", logging, system]),
+        layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", crypto, logging, system]),
         layer(
             "V2VConvert",
             [
@@ -81,7 +83,7 @@ let package = Package(
         // Runs a command as if the kernel refused io_uring, as containers do.
         .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
         .target(
-            name: "TestSupport", dependencies: ["ByteLayout", "CZlib"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd"], path: "Tests/TestSupport",
             swiftSettings: testRules),
         tests("ByteLayout"),
         tests("DiskImage"),
@@ -91,7 +93,7 @@ let package = Package(
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
         tests("FuzzTargets"),
-        tests("V2VConvert", [logging, system]),
+        tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(
             name: "CommandTests", dependencies: ["ByteLayout", "TestSupport", "v2v-convert", "deny-io-uring", system],
             swiftSettings: testRules),

@@ -9,6 +9,8 @@ struct Appliance {
     private let wanted: Int?
     /// For what the description names.
     private let opener: ImageOpener
+    /// What the files must hash to, if there is a manifest.
+    private let digests: ApplianceDigests?
 
     /// Most disks that messages list.
     private static let listedDisks = 16
@@ -17,7 +19,8 @@ struct Appliance {
     ///   - file: the description, or the archive with it.
     ///   - opener: opens what `file` names.
     init(
-        file: ImageFile, format: ImageFormat, disks: [ApplianceDisk], opener: ImageOpener
+        file: ImageFile, format: ImageFormat, disks: [ApplianceDisk], opener: ImageOpener,
+        digests: ApplianceDigests? = nil
     ) {
         self.file = file
         self.format = format
@@ -27,12 +30,14 @@ struct Appliance {
         inner.isInsideAppliance = true
         inner.disk = nil
         self.opener = inner
+        self.digests = digests
     }
 
     /// The map of the wanted disk, or of the only one; of an internal snapshot if one is named.
     func makeMap(of snapshot: SnapshotSelector? = nil) throws(ImageError) -> sending any DiskMap {
         let disk = try chosen()
-        guard let reader = try open(disk, opener) else { return ZeroMap(virtualSize: try blankSize(disk)) }
+        try digests?.demand(of: opener)
+        guard let (reader, _) = try open(disk, opener) else { return ZeroMap(virtualSize: try blankSize(disk)) }
         if let snapshot { return try reader.makeMap(of: snapshot) }
         return try reader.makeMap()
     }
@@ -54,13 +59,19 @@ struct Appliance {
     }
 
     /// Opens what holds `disk`; nil for a blank disk.
-    private func open(_ disk: ApplianceDisk, _ opener: ImageOpener) throws(ImageError) -> (any ImageReader)? {
+    private func open(
+        _ disk: ApplianceDisk, _ opener: ImageOpener
+    ) throws(ImageError) -> (reader: any ImageReader, image: ImageFile)? {
         if let obstacle = disk.obstacle { throw file.unsupported("disk \"\(disk.name)\": \(obstacle)") }
         guard let name = disk.fileName else { return nil }
         let image = try open(named: name, opener)
         let reader = try opener.openImage(image, nil, opener)
-        guard reader.info.format == .raw else { return reader }
-        // A raw disk has no marks of its own, so what the description says must hold.
+        if reader.info.format == .raw { try requireWhole(image, disk) }
+        return (reader, image)
+    }
+
+    /// A raw disk has no marks of its own, so what the description says of it must hold.
+    private func requireWhole(_ image: ImageFile, _ disk: ApplianceDisk) throws(ImageError) {
         guard !disk.isVMDK else {
             throw image.damaged("this should be a VMDK, but has neither a VMDK's header nor a descriptor", at: 0)
         }
@@ -70,7 +81,6 @@ struct Appliance {
                 "the raw disk is cut short: the description of the virtual machine says "
                     + "\(max(disk.fileSize ?? 0, disk.capacity ?? 0)) bytes, it has \(image.size)", at: image.size)
         }
-        return reader
     }
 
     /// Names are URIs in an OVF: escapes are resolved, unless the file has the name as it is written.
@@ -109,12 +119,16 @@ struct Appliance {
             if let name = disk.fileName { members.append(("filename", .string(name))) }
             var size = disk.capacity
             do throws(ImageError) {
-                if let inner = try open(disk, opener.unrecorded)?.info {
+                if let (reader, image) = try open(disk, opener.unrecorded) {
+                    let inner = reader.info
                     members.append(("format", .string(inner.format.rawValue)))
                     if let subformat = inner.subformat { members.append(("subformat", .string(subformat))) }
                     size = inner.virtualSize
                     if format != .ova { info.actualSize += inner.actualSize }
-                    if number == wanted ?? 1 { info.warnings += inner.warnings }
+                    if number == wanted ?? 1 {
+                        info.warnings += inner.warnings
+                        if let warning = digests?.warning(about: image) { info.warnings.append(warning) }
+                    }
                 }
             } catch {
                 info.warnings.append("disk \(number) can't be read: \(error)")
@@ -134,6 +148,6 @@ struct Appliance {
 
     /// Bytes of `disk`, as its image says, or the description.
     private func size(of disk: ApplianceDisk) -> UInt64? {
-        (try? open(disk, opener.unrecorded))?.info.virtualSize ?? disk.capacity
+        (try? open(disk, opener.unrecorded))?.reader.info.virtualSize ?? disk.capacity
     }
 }

@@ -14,18 +14,6 @@ enum MemberNames {
         let candidates = members.filter { $0.key.split(separator: "/").last == base }
         return candidates.count == 1 ? candidates.first?.value : nil
     }
-
-    /// The manifest and the certificate that belong to `description`, for people.
-    static func companions(
-        of description: String, among names: some Sequence<String>
-    ) -> [(key: String, value: InfoValue)] {
-        let stem = description.dropLast(".ovf".count)
-        var found: [(key: String, value: InfoValue)] = []
-        for (key, suffix) in [("manifest", ".mf"), ("certificate", ".cert")] {
-            if let name = names.first(where: { $0 == stem + suffix }) { found.append((key, .string(name))) }
-        }
-        return found
-    }
 }
 
 extension String {

@@ -8,7 +8,7 @@ package struct OVAReader: ImageReader {
     private let companions: [(key: String, value: InfoValue)]
 
     /// Real archives have a dozen members; the disks may be cut into chunks of 2 GiB.
-    private static let maximumMembers = 10_000
+    private static let maximumMembers = 4096
 
     package static func recognises(_ probe: ProbeData) -> Bool {
         probe.has(TarHeader.magic, at: TarHeader.magicOffset)
@@ -27,10 +27,17 @@ package struct OVAReader: ImageReader {
         }
         var opener = opener
         opener.findMember = { MemberNames.find($0, among: members, of: name) }
+        let stem = String(name.dropLast(".ovf".count))
+        let digests = members[stem + ".mf"].map { manifest in
+            ApplianceDigests(manifest: manifest, description: description) {
+                MemberNames.find($0, among: members, of: name)?.identity
+            }
+        }
         appliance = Appliance(
             file: file, format: .ova, disks: try OVFEnvelope(file: description).applianceDisks(of: description),
-            opener: opener)
-        companions = MemberNames.companions(of: name, among: members.keys)
+            opener: opener, digests: digests)
+        companions = [("manifest", stem + ".mf"), ("certificate", stem + ".cert")].filter { members[$0.1] != nil }
+            .map { ($0, .string($1)) }
     }
 
     private static func members(of file: ImageFile) throws(ImageError) -> [String: ImageFile] {

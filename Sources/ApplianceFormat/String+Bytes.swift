@@ -24,6 +24,19 @@ extension String {
     }
 }
 
+extension [UInt8] {
+    /// The bytes that `digits`, two for each, stand for.
+    init?(hexadecimal digits: String) {
+        let values = digits.utf8.map(\.hexadecimal)
+        guard values.count % 2 == 0 else { return nil }
+        self = []
+        for index in stride(from: 0, to: values.count, by: 2) {
+            guard let high = values[index], let low = values[index + 1] else { return nil }
+            append(high << 4 | low)
+        }
+    }
+}
+
 extension UInt8 {
     /// The value of an ASCII digit 0…9, a…f, A…F.
     fileprivate var hexadecimal: UInt8? {

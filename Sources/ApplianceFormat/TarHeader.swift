@@ -47,7 +47,8 @@ struct TarHeader {
 
     /// The sum of the bytes, with blanks for the checksum itself.
     private static func checksum(_ bytes: [UInt8]) -> UInt64 {
-        bytes.indices.reduce(0) { $0 + UInt64((148..<156).contains($1) ? 0x20 : bytes[$1]) }
+        let blanks: UInt64 = 8 * 0x20
+        return bytes[..<148].reduce(blanks) { $0 + UInt64($1) } + bytes[156...].reduce(0) { $0 + UInt64($1) }
     }
 
     /// Octal digits that a blank or NUL ends, or, if the first bit is set, a big-endian number (GNU: base 256).

@@ -19,14 +19,27 @@ extension [UInt8] {
         Integer(bigEndian: unsafe span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Integer.self))
     }
 
+    /// Stores `value` at `offset` in little-endian order; bounds-checked.
+    @inlinable
+    package mutating func storeLittleEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
+        _ value: Integer, at offset: Int
+    ) {
+        store(value.littleEndian, at: offset)
+    }
+
     /// Stores `value` at `offset` in big-endian order; bounds-checked.
     @inlinable
     package mutating func storeBigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
         _ value: Integer, at offset: Int
     ) {
+        store(value.bigEndian, at: offset)
+    }
+
+    @inlinable
+    mutating func store<Integer: FixedWidthInteger & BitwiseCopyable>(_ value: Integer, at offset: Int) {
         var span = mutableSpan
         // Safe: bytes have no padding that storing could disturb.
         var bytes = unsafe span.mutableBytes
-        bytes.storeBytes(of: value.bigEndian, toByteOffset: offset, as: Integer.self)
+        bytes.storeBytes(of: value, toByteOffset: offset, as: Integer.self)
     }
 }

@@ -44,6 +44,11 @@ int linux_lock_is_held(int fd, off_t offset) {
     return lock.l_type != F_UNLCK;
 }
 
+int linux_unlock(int fd) {
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int linux_write_back(int fd) {

@@ -5,21 +5,26 @@ package import DiskImage
 
 /// Compresses units with one codec at one level. Has the codec's working memory; one per worker.
 package protocol UnitEncoder: AnyObject {
-    /// Compresses `source` to the start of `destination`.
+    /// Compresses `source`, which the disk has at `offset`, to the start of `destination`.
     /// - Returns: the compressed bytes, or nil if they don't fit.
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int?
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int?
 }
 
 extension UnitEncoding {
     /// An encoder of this kind.
     ///
     /// Deflate level 0 is ISA-L's level 1 (470 MB/s a core on 64 KiB clusters of installed software, 0.357 of the size),
-    /// 1 to 12 are libdeflate's (level 1: 185 MB/s, 0.343; 6: 80 MB/s, 0.314).
+    /// 1 to 12 are libdeflate's (level 1: 185 MB/s, 0.343; 6: 80 MB/s, 0.314). libdeflate's window can't be limited, so
+    /// with the smaller one they are zlib's.
     package func makeEncoder() -> any UnitEncoder {
         switch self {
-        case .deflate(level: ...0): ISALEncoder()
-        case .deflate(let level): LibdeflateEncoder(level: level)
+        case .deflate(level: ...0, let window): ISALEncoder(window: window)
+        case .deflate(let level, .kib32): LibdeflateEncoder(level: level)
+        case .deflate(let level, .kib4): ZlibEncoder(level: level)
         case .zstd(let level): ZstdEncoder(level: level)
+        case .vmdkGrain(let level): GrainEncoder(deflate: UnitEncoding.deflate(level: level).makeEncoder())
         }
     }
 }
@@ -39,7 +44,9 @@ extension UnitEncoding {
         unsafe libdeflate_free_compressor(compressor)
     }
 
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int? {
         // Safe: both buffers are passed with their lengths.
         let length = unsafe libdeflate_deflate_compress(
             compressor, source.baseAddress, source.count, destination.baseAddress, destination.count)
@@ -51,8 +58,10 @@ extension UnitEncoding {
 @safe final class ISALEncoder: UnitEncoder {
     private let stream: UnsafeMutablePointer<isal_zstream>
     private let levelBuffer: UnsafeMutableRawBufferPointer
+    private let window: DeflateWindow
 
-    init() {
+    init(window: DeflateWindow) {
+        self.window = window
         unsafe stream = .allocate(capacity: 1)
         unsafe levelBuffer = .allocate(byteCount: CISAL_LEVEL1_BUFFER_SIZE, alignment: 64)
     }
@@ -62,11 +71,14 @@ extension UnitEncoding {
         unsafe levelBuffer.deallocate()
     }
 
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int? {
         // Safe: `stateless_init` sets every field the call reads; both buffers are passed with their lengths, and
         // ISA-L only reads through `next_in`.
         unsafe isal_deflate_stateless_init(stream)
         unsafe stream.pointee.level = 1
+        if window == .kib4 { unsafe stream.pointee.hist_bits = 12 }
         unsafe stream.pointee.level_buf = levelBuffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.pointee.level_buf_size = UInt32(levelBuffer.count)
         unsafe stream.pointee.end_of_stream = 1
@@ -96,7 +108,9 @@ extension UnitEncoding {
         unsafe ZSTD_freeCCtx(context)
     }
 
-    func encode(_ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) -> Int? {
+    func encode(
+        _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
+    ) -> Int? {
         // Safe: both buffers are passed with their lengths.
         let length = unsafe ZSTD_compress2(
             context, destination.baseAddress, destination.count, source.baseAddress, source.count)

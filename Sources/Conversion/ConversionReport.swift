@@ -18,7 +18,7 @@ public struct ConversionReport: Sendable, Encodable {
     public var bytesWritten: UInt64
     /// Bytes of virtual disk that were not written because they are zero, known or found.
     public var zeroBytes: UInt64
-    /// Bytes of the finished output file.
+    /// Bytes of the finished output file, or files.
     public var fileSize: UInt64
     /// Wall-clock time, the wait for the device included.
     public var seconds: Double

@@ -8,7 +8,7 @@ import SystemPackage
 struct WorkerContext {
     var planner: Planner
     var sequencer: Sequencer
-    var output: OutputFile
+    var output: Output
     var job: Job
     var files: [ImageFile]
     var layout: WriterLayout
@@ -32,10 +32,10 @@ package struct Engine {
     /// Copies everything and writes the output's tables; the caller commits the output.
     /// - Parameters:
     ///   - minimumZeroRun: shortest run of zeros that is left out, in bytes; 0 to write every byte of the disk.
-    /// - Returns: the bytes of the finished file.
+    /// - Returns: the bytes of the finished files, by number.
     package func copy(
-        _ map: sending any DiskMap, to writer: sending any ImageWriter, output: OutputFile, minimumZeroRun: Int
-    ) throws(ImageError) -> UInt64 {
+        _ map: sending any DiskMap, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
+    ) throws(ImageError) -> [UInt64] {
         let files = map.files
         let layout = writer.layout
         var wakes: [WakeEvent] = []

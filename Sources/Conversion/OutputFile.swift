@@ -1,20 +1,12 @@
 import ByteLayout
 import CLinux
-package import DiskImage
+import DiskImage
 import Glibc
 import Synchronization
 import SystemPackage
 
-/// The file that is written: `NAME.partial` until it is complete, or an existing file or device, in place.
-package final class OutputFile: OutputSink, Sendable {
-    package enum Kind: Sendable {
-        /// Whole or not at all: under a temporary name, then renamed.
-        /// - replaces: an existing file may be replaced.
-        case new(replaces: Bool)
-        /// Into an existing file or block device of at least `size` bytes.
-        case inPlace(size: UInt64)
-    }
-
+/// A file that is written: `NAME.partial` until it is complete, or an existing file or device, in place.
+final class OutputFile: Sendable {
     /// Direct transfers must be aligned to this in file and memory. The page size serves every filesystem and device.
     static let directAlignment: UInt64 = 4096
 
@@ -23,10 +15,10 @@ package final class OutputFile: OutputSink, Sendable {
     private static let growth: UInt64 = 256 << 20
 
     /// The final name.
-    package let path: String
+    let path: String
     /// The name while it is written.
-    package let temporaryPath: String
-    private let kind: Kind
+    let temporaryPath: String
+    let kind: Output.Kind
     let descriptor: FileDescriptor
     private let direct: FileDescriptor?
     private let directWorks: Atomic<Bool>
@@ -34,7 +26,8 @@ package final class OutputFile: OutputSink, Sendable {
     private let bufferedBytes = Atomic<UInt64>(0)
     /// Bytes written through the page cache after which their way to the device is begun, and the last such step awaited.
     private static let dirtyStep: UInt64 = 64 << 20
-    private let isFinished = Atomic<Bool>(false)
+    /// Whether it has its final name.
+    private let isNamed = Atomic<Bool>(false)
     private let job: Job
 
     /// Opens the output; nothing is written yet.
@@ -42,8 +35,8 @@ package final class OutputFile: OutputSink, Sendable {
     ///   - sources: files the output must not be.
     ///   - usesDirectIO: bypass the page cache if the filesystem can.
     /// - Throws: `outputExists`, `outputInUse`, `outputFailed`.
-    package init(
-        path: String, kind: Kind, sources: [FileIdentity], usesDirectIO: Bool, job: Job
+    init(
+        path: String, kind: Output.Kind, sources: [FileIdentity], usesDirectIO: Bool, job: Job
     ) throws(ImageError) {
         let existing = FileIdentity(path: path)
         if let existing, sources.contains(existing) {
@@ -81,9 +74,10 @@ package final class OutputFile: OutputSink, Sendable {
 
     deinit {
         // Before the lock goes with the descriptor: afterwards the file may be someone else's.
-        if case .new = kind, !isFinished.load(ordering: .relaxed) {
+        if case .new = kind, !isNamed.load(ordering: .relaxed) {
             UnfinishedOutputs.remove(temporaryPath)
         }
+        FileLock.release(descriptor)
         try? direct?.close()
         try? descriptor.close()
     }
@@ -120,7 +114,7 @@ package final class OutputFile: OutputSink, Sendable {
         directWorks.store(false, ordering: .relaxed)
     }
 
-    package func reserve(upTo size: UInt64) throws(ImageError) {
+    func reserve(upTo size: UInt64) throws(ImageError) {
         guard case .new = kind else { return }
         try reserved.withLock { reserved throws(ImageError) in
             guard size > reserved else { return }
@@ -137,14 +131,14 @@ package final class OutputFile: OutputSink, Sendable {
 
     /// Allocates storage for the whole file, so that it can't run out later.
     /// - Returns: false if the filesystem can't.
-    package func allocate(_ size: UInt64) throws(ImageError) -> Bool {
+    func allocate(_ size: UInt64) throws(ImageError) -> Bool {
         guard size > 0, linux_allocate(descriptor.rawValue, 0, off_t(size)) != 0 else { return true }
         let errno = Errno.current
         if errno == .notSupported { return false }
         throw failure("can't allocate \(size) bytes", at: 0, errno)
     }
 
-    package func write(_ bytes: [UInt8], at offset: HostOffset) throws(ImageError) {
+    func write(_ bytes: [UInt8], at offset: HostOffset) throws(ImageError) {
         var done = 0
         while done < bytes.count {
             let result = unsafe bytes.withUnsafeBytes { buffer in
@@ -163,7 +157,7 @@ package final class OutputFile: OutputSink, Sendable {
         job.writtenBytes.add(UInt64(bytes.count), ordering: .relaxed)
     }
 
-    package func writeZeros(at offset: HostOffset, length: UInt64) throws(ImageError) {
+    func writeZeros(at offset: HostOffset, length: UInt64) throws(ImageError) {
         if linux_zero_range(descriptor.rawValue, off_t(offset.bytes), off_t(length)) == 0 { return }
         if linux_punch_hole(descriptor.rawValue, off_t(offset.bytes), off_t(length)) == 0 { return }
         let zeros = [UInt8](repeating: 0, count: 1 << 20)
@@ -177,11 +171,7 @@ package final class OutputFile: OutputSink, Sendable {
         }
     }
 
-    package func barrier() throws(ImageError) {
-        if case .inPlace = kind { try synchronize() }
-    }
-
-    private func synchronize() throws(ImageError) {
+    func synchronize() throws(ImageError) {
         guard fsync(descriptor.rawValue) == 0 else {
             throw failure("the system could not write the output to the device", at: nil, .current)
         }
@@ -197,16 +187,18 @@ package final class OutputFile: OutputSink, Sendable {
 
     // MARK: Finishing
 
-    /// Gives the file its size and, when it is safely on the device, its name.
-    package func commit(size: UInt64) throws(ImageError) {
-        guard case .new(let replaces) = kind else { return try synchronize() }
-        guard ftruncate(descriptor.rawValue, off_t(size)) == 0 else {
+    /// Gives the file its size; when this returns it is safely on the device.
+    func complete(size: UInt64) throws(ImageError) {
+        if case .new = kind, ftruncate(descriptor.rawValue, off_t(size)) != 0 {
             throw failure("can't set the size of the output to \(size) bytes", at: nil, .current)
         }
         try synchronize()
-        // A last chance for a cancellation; after the rename it is too late.
-        try job.check()
-        let renamed = unsafe replaces ? rename(temporaryPath, path) : linux_rename_noreplace(temporaryPath, path)
+    }
+
+    /// Gives the file its final name.
+    func rename() throws(ImageError) {
+        guard case .new(let replaces) = kind else { return }
+        let renamed = unsafe replaces ? Glibc.rename(temporaryPath, path) : linux_rename_noreplace(temporaryPath, path)
         guard renamed == 0 else {
             let errno = Errno.current
             if errno == .fileExists {
@@ -216,14 +208,23 @@ package final class OutputFile: OutputSink, Sendable {
             }
             throw failure("can't give the output its name", at: nil, errno)
         }
-        isFinished.store(true, ordering: .relaxed)
-        UnfinishedOutputs.forget(temporaryPath)
+        isNamed.store(true, ordering: .relaxed)
+    }
+
+    /// Takes the final name away from a file that has it.
+    func revertName() {
+        guard isNamed.exchange(false, ordering: .relaxed) else { return }
+        unsafe _ = Glibc.rename(path, temporaryPath)
+    }
+
+    /// Makes the names of the file's directory survive a crash, if the filesystem can.
+    func synchronizeDirectory() {
         let directory = FilePath(path).removingLastComponent()
-        if let parent = try? FileDescriptor.open(directory.isEmpty ? "." : directory, .readOnly, options: .closeOnExec)
-        {
-            // Some filesystems can't synchronize directories; the file's content is safe in any case.
-            _ = fsync(parent.rawValue)
-            try? parent.close()
-        }
+        guard
+            let parent = try? FileDescriptor.open(
+                directory.isEmpty ? "." : directory, .readOnly, options: .closeOnExec)
+        else { return }
+        _ = fsync(parent.rawValue)
+        try? parent.close()
     }
 }

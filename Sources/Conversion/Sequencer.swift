@@ -26,10 +26,10 @@ final class Sequencer: Sendable {
     }
 
     private let state: Guarded<State>
-    private let output: OutputFile
+    private let output: Output
     private let wakes: [WakeEvent]
 
-    init(writer: sending any ImageWriter, output: OutputFile, wakes: [WakeEvent]) {
+    init(writer: sending any ImageWriter, output: Output, wakes: [WakeEvent]) {
         self.output = output
         self.wakes = wakes
         let placed = [[Placed]](repeating: [], count: wakes.count)
@@ -60,8 +60,8 @@ final class Sequencer: Sendable {
     }
 
     /// Completes the output's tables, after every chunk has been placed and written.
-    /// - Returns: the bytes of the finished file.
-    func finish() throws(ImageError) -> UInt64 {
+    /// - Returns: the bytes of the finished files, by number.
+    func finish() throws(ImageError) -> [UInt64] {
         try state.withLock { state throws(ImageError) in
             precondition(state.waiting.isEmpty, "a chunk was never placed")
             return try state.writer.finish(output: output)

@@ -21,8 +21,8 @@ import DiskImage
     /// Compressed input can be longer than what it inflates to: 2 × and 1 KiB a unit are allowed, and the smallest unit
     /// has 512 bytes.
     static let stagingLength = 5 * ConversionSettings.chunkSize
-    /// A chunk, and the padding of what is written.
-    static let encodedLength = ConversionSettings.chunkSize + 4096
+    /// A chunk, a sector more for every VMDK grain of 64 KiB in it, and room to bring it into line with direct transfers.
+    static let encodedLength = ConversionSettings.chunkSize + (64 << 10)
     static let length = ConversionSettings.chunkSize + stagingLength + encodedLength
 }
 
@@ -31,7 +31,8 @@ import DiskImage
     enum Endpoint {
         /// A file of the source.
         case source(Int)
-        case output
+        /// A file of the output.
+        case output(Int)
     }
 
     var endpoint: Endpoint

@@ -1,3 +1,4 @@
+import DiskImage
 import Glibc
 
 /// The temporary files of this process's conversions.
@@ -8,9 +9,13 @@ package enum UnfinishedOutputs {
         paths.withLock { _ = $0.insert(path) }
     }
 
-    /// The file at `path` has got its final name.
-    static func forget(_ path: String) {
-        paths.withLock { _ = $0.remove(path) }
+    /// Runs `body`, which gives the files at `temporaryPaths` their final names, while nobody deletes any; forgets them
+    /// if it succeeds.
+    static func finish(_ temporaryPaths: [String], _ body: () throws(ImageError) -> Void) throws(ImageError) {
+        try paths.withLock { paths throws(ImageError) in
+            try body()
+            paths.subtract(temporaryPaths)
+        }
     }
 
     /// Deletes the file at `path`.

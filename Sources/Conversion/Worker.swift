@@ -13,7 +13,7 @@ final class Worker {
     private let index: Int
     private let planner: Planner
     private let sequencer: Sequencer
-    private let output: OutputFile
+    private let output: Output
     private let job: Job
     private let files: [ImageFile]
     private let queue: any IOQueue
@@ -121,8 +121,8 @@ final class Worker {
             descriptor = files[file].descriptor.rawValue
             offset += files[file].base
             direction = .read
-        case .output:
-            let choice = unsafe output.descriptor(offset: transfer.offset, length: transfer.memory.count)
+        case .output(let file):
+            let choice = unsafe output.files[file].descriptor(offset: transfer.offset, length: transfer.memory.count)
             slots[slot].transfers[index].isDirect = choice.isDirect
             descriptor = choice.0
             direction = .write
@@ -141,9 +141,9 @@ final class Worker {
         let count = Int(completion.result)
         switch slots[slot].transfers[index].endpoint {
         case .source: job.readBytes.add(UInt64(count), ordering: .relaxed)
-        case .output:
+        case .output(let file):
             job.writtenBytes.add(UInt64(count), ordering: .relaxed)
-            if !slots[slot].transfers[index].isDirect { output.noteBuffered(count) }
+            if !slots[slot].transfers[index].isDirect { output.files[file].noteBuffered(count) }
         }
         if unsafe count < slots[slot].transfers[index].memory.count {
             slots[slot].transfers[index].offset += UInt64(count)
@@ -170,11 +170,11 @@ final class Worker {
                 throw ImageError(
                     .inputUnreadable, "can't read the input", path: file.path, offset: transfer.offset, errno: errno)
             }
-        case .output:
+        case .output(let file):
             if transfer.isDirect, errno == .invalidArgument {
-                output.abandonDirectIO()
+                output.files[file].abandonDirectIO()
             } else if errno != .interrupted, errno != .resourceTemporarilyUnavailable {
-                throw output.failure("can't write the output", at: transfer.offset, errno)
+                throw output.files[file].failure("can't write the output", at: transfer.offset, errno)
             }
         }
         submit(slot, index)
@@ -201,58 +201,10 @@ final class Worker {
     /// Writes the chunks that have got their places, whoever placed them.
     private func writePlaced() throws(ImageError) {
         for placed in sequencer.takePlaced(worker: index) {
-            planWrites(placed.slot, placed.placement)
+            let layout = encoder.layout
+            let stored = slots[placed.slot].planWrites(placed.placement, layout: layout, output: output)
+            job.storedBytes.add(UInt64(stored * layout.unitSize), ordering: .relaxed)
             try start(placed.slot)
         }
-    }
-
-    /// Fills the slot's transfers with what must be written.
-    private func planWrites(_ slot: Int, _ placement: Placement) {
-        guard let chunk = slots[slot].encodedChunk else { preconditionFailure("an empty slot was placed") }
-        slots[slot].transfers.removeAll(keepingCapacity: true)
-        let layout = encoder.layout
-        let unit = layout.unitSize
-        var stored = 0
-        func write(_ memory: UnsafeMutableRawBufferPointer, _ range: Range<Int>, at offset: UInt64, registered: Bool) {
-            stored += range.count
-            // Safe: the ranges were filled by the encoder.
-            unsafe slots[slot].transfers.append(
-                Transfer(
-                    endpoint: .output, offset: offset,
-                    memory: UnsafeMutableRawBufferPointer(rebasing: memory[range]), isRegistered: registered))
-        }
-        let data = unsafe slots[slot].data
-        if layout.keepsOffsets {
-            // What is written ends with the disk, or with its last aligned block where the file is cut afterwards.
-            let end = output.paddedEnd(of: Int(chunk.length))
-            for run in chunk.plainRuns {
-                let range = run.lowerBound * unit..<min(run.upperBound * unit, end)
-                unsafe write(data, range, at: chunk.offset.bytes + UInt64(range.lowerBound), registered: true)
-            }
-        } else {
-            if chunk.plainCount > 0 {
-                unsafe write(data, 0..<chunk.plainCount * unit, at: placement.plain.bytes, registered: true)
-            }
-            if chunk.compressedLength > 0 {
-                let length = chunk.compressedLength.alignedUp(to: layout.blobAlignment)
-                unsafe write(slots[slot].encoded, 0..<length, at: placement.compressed.bytes, registered: false)
-            }
-        }
-        job.storedBytes.add(UInt64(chunk.units.count { $0 != .zero } * unit), ordering: .relaxed)
-    }
-}
-
-extension EncodedChunk {
-    /// Runs of plain units.
-    fileprivate var plainRuns: [Range<Int>] {
-        var runs: [Range<Int>] = []
-        for (index, unit) in units.enumerated() where unit == .plain {
-            if let last = runs.last, last.upperBound == index {
-                runs[runs.count - 1] = last.lowerBound..<index + 1
-            } else {
-                runs.append(index..<index + 1)
-            }
-        }
-        return runs
     }
 }

@@ -38,6 +38,12 @@ package enum FileLock {
         }
     }
 
+    /// Gives the locks back at once. Closing does it only when no process that is being started has the descriptor any
+    /// more.
+    package static func release(_ descriptor: FileDescriptor) {
+        _ = linux_unlock(descriptor.rawValue)
+    }
+
     /// Takes the bytes and tells whether they conflict with another holder's. Filesystems without locks (some network
     /// ones) have no conflicts.
     private static func acquire(

@@ -12,10 +12,14 @@ package struct ImageOpener: Sendable {
     package var locks: Bool
     /// Take a parent that has changed since its child was made.
     package var ignoresParentChanges = false
+    /// Take a backing file for raw that looks like it and whose format its overlay doesn't name.
+    package var trustsRawBacking = false
     /// Which of its two sizes a VHD has.
     package var vhdSize = VHDSize.current
     /// Opens a file in whatever format it is; for formats whose backing file may be in another.
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
+    /// Do without a manifest that can't be understood.
+    package var ignoresManifest = false
     /// Which disk of a virtual machine is wanted, counted from 1; nil if it may have only one.
     package var disk: Int?
     /// True for what a virtual machine's description names: a disk, not another description.
@@ -44,6 +48,16 @@ package struct ImageOpener: Sendable {
         var copy = self
         copy.opened = OpenedFiles()
         return copy
+    }
+
+    /// Counts `file`, which was found without opening anything, among the files of the image.
+    package func record(_ file: ImageFile) {
+        opened.append(file)
+    }
+
+    /// Demands that the files of the image have these digests; a conversion checks them.
+    package func expect(_ digests: [FileIdentity: ExpectedDigest]) {
+        opened.expect(digests)
     }
 
     /// Opens the image itself.

@@ -7,47 +7,70 @@
 package protocol ImageWriter: AnyObject {
     var layout: WriterLayout { get }
 
+    /// The files an image has besides the one with the output's name, as paths relative to that one's directory. The file
+    /// with the output's name is number 0, these are 1, 2, …; all of them appear together, number 0 last.
+    var companions: [String] { get }
+
     /// Assigns host offsets to the units of the next chunk and enters them into the tables; writes tables that are
     /// complete to `output`.
     func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement
 
     /// Writes the remaining tables and, behind a barrier, what makes the output valid.
-    /// - Returns: the bytes of the finished file.
-    func finish(output: any OutputSink) throws(ImageError) -> UInt64
+    /// - Returns: the bytes of every finished file, by number.
+    func finish(output: any OutputSink) throws(ImageError) -> [UInt64]
+}
+
+extension ImageWriter {
+    package var companions: [String] { [] }
 }
 
 /// How a writer wants its units.
 package struct WriterLayout: Sendable {
     /// Bytes of a unit: a power of two from 512 to the chunk size.
     package var unitSize: Int
-    /// True if a unit's host offset is its guest offset; false if the units of a chunk are packed, plain ones back to
-    /// back, compressed ones back to back.
+    /// How many parts a unit has whose zeros the format can tell: the 32 subclusters of qcow2's extended L2, else 1.
+    package var subunitsPerUnit: Int
+    /// True if the plain units of a chunk are as far apart in the file as on the disk; false if they are packed, plain ones
+    /// back to back, compressed ones back to back.
     package var keepsOffsets: Bool
     /// How units are compressed, if they are.
     package var encoding: UnitEncoding?
     /// Bytes from the start of one compressed unit to the next, at least.
     package var compressedSpacing: Int
-    /// Packed compressed units start at, and are padded to, a multiple of this many bytes.
-    package var blobAlignment: Int
+    /// Whether chunks carry a checksum of what is stored of them, for a ``ContentDigest``.
+    package var hasChecksums: Bool
 
     package init(
-        unitSize: Int, keepsOffsets: Bool, encoding: UnitEncoding? = nil, compressedSpacing: Int = 0,
-        blobAlignment: Int = 4096
+        unitSize: Int, subunitsPerUnit: Int = 1, keepsOffsets: Bool, encoding: UnitEncoding? = nil,
+        compressedSpacing: Int = 0, hasChecksums: Bool = false
     ) {
         self.unitSize = unitSize
+        self.subunitsPerUnit = subunitsPerUnit
         self.keepsOffsets = keepsOffsets
         self.encoding = encoding
         self.compressedSpacing = compressedSpacing
-        self.blobAlignment = blobAlignment
+        self.hasChecksums = hasChecksums
     }
 }
 
-/// A codec with its level; a unit that does not become shorter is stored plain.
+/// How units are compressed: a codec with its level, and what is put around its result.
 package enum UnitEncoding: Sendable, Equatable {
-    /// Raw deflate (RFC 1951), levels 0 (fastest) to 12 (smallest).
-    case deflate(level: Int)
+    /// Raw deflate (RFC 1951), levels 0 (fastest) to 12 (smallest); 9 with the smaller window.
+    case deflate(level: Int, window: DeflateWindow = .kib32)
     /// One Zstandard frame, levels 1 to 19.
     case zstd(level: Int)
+    /// A VMDK grain: a header of 12 bytes (the grain's first sector on the disk, the length of what follows), a zlib
+    /// stream (RFC 1950) of a level as for ``deflate(level:)``, zeros up to the next sector.
+    case vmdkGrain(level: Int)
+
+    /// The most bytes that a unit of `length` may take; one that would take more is stored plain. A grain never is: what
+    /// can't be compressed is in stored blocks of deflate, which need 5 bytes for 64 KiB.
+    package func limit(forUnit length: Int) -> Int {
+        switch self {
+        case .deflate, .zstd: length - 1
+        case .vmdkGrain: length + 512
+        }
+    }
 }
 
 /// A chunk of the virtual disk after encoding.
@@ -58,17 +81,23 @@ package struct EncodedChunk: Sendable {
     package var length: UInt64
     /// What became of each unit, in order.
     package var units: [StoredUnit]
+    /// Of each unit the subunits that are not zero, the first in bit 0; empty if units have no parts.
+    package var subunits: [UInt32]
     /// How many units are plain.
     package var plainCount: Int
     /// Bytes from the start of the first compressed unit to the end of the last.
     package var compressedLength: Int
+    /// CRC-32 of what is stored, if the layout wants it.
+    package var checksum: UInt32
 
     package init(offset: GuestOffset, length: UInt64) {
         self.offset = offset
         self.length = length
         units = []
+        subunits = []
         plainCount = 0
         compressedLength = 0
+        checksum = 0
     }
 }
 
@@ -84,25 +113,37 @@ package enum StoredUnit: Sendable, Equatable {
 
 /// Where the units of a chunk go.
 package struct Placement: Sendable {
-    /// Host offset of the first plain unit of a packed chunk.
-    package var plain: HostOffset
-    /// Host offset of the compressed units.
+    /// Where the plain units go. The pieces, one after the other, make up the chunk: the whole of it if its units keep
+    /// their offsets (of the zero ones nothing is written), else its plain units, packed.
+    package var plain: [Piece]
+    /// Where the compressed units go, in file 0.
     package var compressed: HostOffset
 
-    package init(plain: HostOffset = HostOffset(0), compressed: HostOffset = HostOffset(0)) {
+    /// A part of a chunk, and its place.
+    package struct Piece: Sendable, Equatable {
+        package var length: UInt64
+        /// The number of the file.
+        package var file: Int
+        package var offset: HostOffset
+
+        package init(length: UInt64, file: Int = 0, at offset: HostOffset) {
+            self.length = length
+            self.file = file
+            self.offset = offset
+        }
+    }
+
+    package init(plain: [Piece] = [], compressed: HostOffset = HostOffset(0)) {
         self.plain = plain
         self.compressed = compressed
     }
-}
 
-/// The file a writer puts its tables into.
-package protocol OutputSink: AnyObject {
-    /// Makes the file at least `size` bytes long.
-    func reserve(upTo size: UInt64) throws(ImageError)
-    /// Writes `bytes` at `offset`.
-    func write(_ bytes: [UInt8], at offset: HostOffset) throws(ImageError)
-    /// Makes `length` bytes at `offset` read as zeros, whatever was there.
-    func writeZeros(at offset: HostOffset, length: UInt64) throws(ImageError)
-    /// Returns when everything written so far would survive a crash, if the output is written in place.
-    func barrier() throws(ImageError)
+    /// Adds the next piece, or makes the last one longer.
+    package mutating func append(length: UInt64, file: Int, at offset: HostOffset) {
+        if let last = plain.last, last.file == file, last.offset + last.length == offset {
+            plain[plain.count - 1].length += length
+        } else {
+            plain.append(Piece(length: length, file: file, at: offset))
+        }
+    }
 }

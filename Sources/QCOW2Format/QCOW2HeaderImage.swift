@@ -26,7 +26,9 @@ struct QCOW2HeaderImage {
         guard options.version >= 3 else { return bytes }
         var incompatible: QCOW2Header.IncompatibleFeatures = []
         if options.compression != .zlib { incompatible.insert(.compressionType) }
+        if options.hasExtendedL2 { incompatible.insert(.extendedL2) }
         bytes.storeBigEndian(incompatible.rawValue, at: 72)
+        if options.hasLazyRefcounts { bytes.storeBigEndian(QCOW2Header.lazyRefcounts, at: 80) }
         bytes.storeBigEndian(UInt32(options.refcountBits.trailingZeroBitCount), at: 96)
         bytes.storeBigEndian(Self.writtenLength, at: 100)
         bytes[104] = options.compression.rawValue

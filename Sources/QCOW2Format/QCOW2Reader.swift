@@ -89,10 +89,12 @@ package struct QCOW2Reader: ImageReader {
         let reader = try opener.openImage(backing, format, backingOpener)
         // What a guest wrote to a raw disk could make it look like an image that names other files, so raw is taken for
         // raw only where the overlay says so.
-        guard format != nil || type(of: reader).format != .raw else {
+        guard format != nil || opener.trustsRawBacking || type(of: reader).format != .raw else {
             throw file.unsupported(
                 "the backing file \"\(name)\" looks raw, but the image does not say that it is", at: 8,
-                advice: "if it is, say so with qemu-img rebase -u -F raw -b '\(name)'")
+                advice:
+                    "if it is, pass --trust-raw-backing, or say so in the image: qemu-img rebase -u -F raw -b '\(name)'"
+            )
         }
         return try reader.makeMap()
     }

@@ -32,7 +32,7 @@ package final class QCOW2Writer: ImageWriter {
         self.options = options
         let cluster = options.clusterSize
         clusterBits = cluster.trailingZeroBitCount
-        l2Count = cluster / 8
+        l2Count = cluster / options.l2EntryLength
         // QEMU does not open an image without an L1 table, so an empty disk has one entry.
         let l1Count = max(1, virtualSize.dividedUp(by: l2Count * cluster))
         guard l1Count * 8 <= QCOW2.maximumL1Length else {
@@ -54,19 +54,22 @@ package final class QCOW2Writer: ImageWriter {
         }
         let maximum = options.refcountBits >= 16 ? UInt64(UInt16.max) : (1 << UInt64(options.refcountBits)) - 1
         layout = WriterLayout(
-            unitSize: Int(cluster), keepsOffsets: false, encoding: encoding,
-            compressedSpacing: options.refcountBits >= 16 ? 0 : Int(cluster.dividedUp(by: max(1, maximum - 1))),
-            blobAlignment: min(4096, Int(cluster)))
+            unitSize: Int(cluster), subunitsPerUnit: options.hasExtendedL2 ? 32 : 1, keepsOffsets: false,
+            encoding: encoding,
+            compressedSpacing: options.refcountBits >= 16 ? 0 : Int(cluster.dividedUp(by: max(1, maximum - 1))))
     }
 
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         var placement = Placement()
         if chunk.compressedLength > 0 {
-            end = end.alignedUp(to: UInt64(layout.blobAlignment))
             placement.compressed = HostOffset(end)
             end += UInt64(chunk.compressedLength)
         }
-        if chunk.plainCount > 0 { placement.plain = HostOffset(allocate(clusters: UInt64(chunk.plainCount))) }
+        if chunk.plainCount > 0 {
+            let clusters = UInt64(chunk.plainCount)
+            let offset = HostOffset(allocate(clusters: clusters))
+            placement.plain = [Placement.Piece(length: clusters * options.clusterSize, at: offset)]
+        }
         try enter(chunk, placement, output: output)
         try flushCompleteRefcounts(output: output)
         try output.reserve(upTo: end.alignedUp(to: max(options.clusterSize, 4096)))
@@ -76,15 +79,17 @@ package final class QCOW2Writer: ImageWriter {
     /// Enters the chunk's clusters into their L2 tables.
     private func enter(_ chunk: EncodedChunk, _ placement: Placement, output: any OutputSink) throws(ImageError) {
         let firstCluster = chunk.offset.bytes >> UInt64(clusterBits)
-        var plain = placement.plain.bytes
+        var plain = placement.plain.first?.offset.bytes ?? 0
         for (index, unit) in chunk.units.enumerated() where unit != .zero {
             let cluster = firstCluster + UInt64(index)
             let entry: L2Entry
+            var subclusters: UInt32 = 0
             switch unit {
             case .zero:
                 continue
             case .plain:
                 entry = .plain(at: plain)
+                if options.hasExtendedL2 { subclusters = chunk.subunits[index] }
                 plain += options.clusterSize
             case .compressed(let offset, let length):
                 let start = placement.compressed.bytes + UInt64(offset)
@@ -97,7 +102,10 @@ package final class QCOW2Writer: ImageWriter {
                 }
             }
             try selectL2(Int(cluster / l2Count), output: output)
-            l2.storeBigEndian(entry.rawValue, at: Int(cluster % l2Count) * 8)
+            let position = Int(cluster % l2Count * options.l2EntryLength)
+            l2.storeBigEndian(entry.rawValue, at: position)
+            // Those that are not allocated read as zeros; a compressed cluster has none.
+            if options.hasExtendedL2 { l2.storeBigEndian(UInt64(subclusters), at: position + 8) }
         }
     }
 
@@ -135,7 +143,7 @@ package final class QCOW2Writer: ImageWriter {
         }
     }
 
-    package func finish(output: any OutputSink) throws(ImageError) -> UInt64 {
+    package func finish(output: any OutputSink) throws(ImageError) -> [UInt64] {
         try flushL2(output: output)
         let l1Bytes = UInt64(l1.count * 8).alignedUp(to: options.clusterSize)
         let l1Offset = allocate(clusters: l1Bytes >> UInt64(clusterBits))
@@ -158,6 +166,6 @@ package final class QCOW2Writer: ImageWriter {
             options: options, virtualSize: virtualSize, l1Count: l1.count, l1Offset: l1Offset,
             refcountTableOffset: tableOffset, refcountTableClusters: clusters.table)
         try output.write(header.bytes, at: HostOffset(0))
-        return end
+        return [end]
     }
 }

@@ -9,5 +9,13 @@ package struct QCOW2WriterOptions: Sendable, Equatable {
     /// Bits of a refcount: a power of two from 1 to 64; 16 in version 2.
     package var refcountBits = 16
 
+    /// Whether an L2 entry tells which of its cluster's 32 subclusters are zero. Version 3, clusters of 16 KiB or more.
+    package var hasExtendedL2 = false
+    /// Whether QEMU, when it uses the image, may postpone writing reference counts. Version 3.
+    package var hasLazyRefcounts = false
+
+    /// Bytes of an L2 table entry.
+    var l2EntryLength: UInt64 { hasExtendedL2 ? 16 : 8 }
+
     package init() {}
 }

@@ -29,12 +29,12 @@ package final class RawWriter: ImageWriter {
                 }
             }
         }
-        return Placement()
+        return Placement(plain: [Placement.Piece(length: chunk.length, at: HostOffset(chunk.offset.bytes))])
     }
 
-    package func finish(output: any OutputSink) throws(ImageError) -> UInt64 {
+    package func finish(output: any OutputSink) throws(ImageError) -> [UInt64] {
         if clearsGaps { try clear(upTo: virtualSize, output: output) }
-        return virtualSize
+        return [virtualSize]
     }
 
     private func clear(upTo end: UInt64, output: any OutputSink) throws(ImageError) {

@@ -25,23 +25,27 @@ extension Converter {
         let writer = try target.makeWriter(format, virtualSize: virtualSize)
         let zeroRun = try target.effectiveZeroRun(format)
 
-        let output = try OutputFile(
-            path: target.path, kind: target.outputKind(virtualSize: virtualSize), sources: files.identities,
-            usesDirectIO: usesDirectIO, job: job)
+        let output = try Output(
+            path: target.path, companions: writer.companions, kind: target.outputKind(virtualSize: virtualSize),
+            sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try prepare(output, format, virtualSize: virtualSize)
         job.begin(.copying, total: survey.dataBytes)
+        let check = try DigestCheck(files.expectations, job: job, isFatal: !source.ignoresManifest)
+        defer { check.stop() }
         let engine = Engine(settings: settings, job: job, logger: logger)
-        let fileSize = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
+        let fileSizes = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: survey.dataBytes)
+        let mismatches = try check.finish().map(\.description)
+        for mismatch in mismatches { logger.warning("\(mismatch)") }
         try files.requireUnshortened()
-        try output.commit(size: fileSize)
+        try output.commit(sizes: fileSizes)
 
         var report = ConversionReport(
             source: source.path, sourceFormat: info.format.rawValue, target: target.path,
             targetFormat: format.name.rawValue, virtualSize: virtualSize)
-        report.warnings = info.warnings
+        report.warnings = info.warnings + mismatches
         let elapsed = start.duration(to: clock.now)
-        report.finish(job, fileSize: fileSize, seconds: elapsed / .seconds(1))
+        report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))
         return report
     }
 
@@ -65,7 +69,7 @@ extension Converter {
         return settings
     }
 
-    private func prepare(_ output: OutputFile, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
+    private func prepare(_ output: Output, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
         guard case .raw(let options) = format else { return }
         if options.preallocation != .off, try !output.allocate(virtualSize) {
             logger.warning("\(target.path): the filesystem can't allocate storage in advance")
@@ -75,7 +79,7 @@ extension Converter {
 }
 
 extension DiskImageTarget {
-    fileprivate func outputKind(virtualSize: UInt64) -> OutputFile.Kind {
+    fileprivate func outputKind(virtualSize: UInt64) -> Output.Kind {
         switch existing {
         case .refuse: .new(replaces: false)
         case .replace: .new(replaces: true)

@@ -14,8 +14,13 @@ public struct DiskImageSource: Sendable {
     public var ignoresLocks = false
     /// Follows references of the image to files outside its own directory, and to devices.
     public var allowsOutsideFiles = false
+    /// Converts files that do not have the digests that an OVF's manifest demands.
+    public var ignoresManifest = false
     /// Takes a snapshot's parent although it has changed since the snapshot was taken.
     public var ignoresParentChanges = false
+    /// Takes a backing file for raw that looks like it, although the image over it doesn't name its format. What a guest
+    /// wrote to a raw disk can make it look like something else, so say this only of files you know.
+    public var trustsRawBacking = false
     /// Which of its two sizes a VHD has.
     public var vhdSize = VHDSize.current
 
@@ -44,8 +49,10 @@ public struct DiskImageSource: Sendable {
             try ImageProbe.open(file, format: format, opener: opener)
         }
         opener.ignoresParentChanges = ignoresParentChanges
+        opener.trustsRawBacking = trustsRawBacking
         opener.vhdSize = vhdSize
         opener.disk = disk
+        opener.ignoresManifest = ignoresManifest
         let file = try opener.open(path)
         return (try ImageProbe.open(file, format: format, opener: opener), opener.opened)
     }

@@ -1,6 +1,7 @@
 import DiskImage
 import QCOW2Format
 import RawFormat
+import VMDKFormat
 
 extension DiskImageTarget {
     /// Bytes of a disk are rounded up to this.
@@ -19,6 +20,7 @@ extension DiskImageTarget {
         switch format {
         case .raw(let options): try makeRawWriter(options, virtualSize: virtualSize)
         case .qcow2(let options): try makeQCOW2Writer(options, virtualSize: virtualSize)
+        case .vmdk(let options): try makeVMDKWriter(options, virtualSize: virtualSize)
         }
     }
 
@@ -31,7 +33,9 @@ extension DiskImageTarget {
         case .raw(let options):
             return options.preallocation == .full ? 0 : minimumZeroRun ?? Self.defaultRawUnit
         case .qcow2(let options):
-            return minimumZeroRun ?? options.clusterSize
+            return minimumZeroRun ?? options.zeroGranularity
+        case .vmdk(let options):
+            return minimumZeroRun ?? (options.isFlat ? Self.defaultRawUnit : options.grainSize)
         }
     }
 
@@ -39,10 +43,13 @@ extension DiskImageTarget {
         guard !compresses else {
             throw ImageError(.invalidOption, "raw disks can't be compressed", advice: "leave out -c or use -O qcow2")
         }
-        // Zeros are looked for in 4 KiB blocks unless a finer search was asked for.
-        let run = try effectiveZeroRun(.raw(options))
-        let unit = run > 0 && run % Self.defaultRawUnit != 0 ? 512 : Self.defaultRawUnit
+        let unit = Self.rawUnit(zeroRun: try effectiveZeroRun(.raw(options)))
         return RawWriter(virtualSize: virtualSize, unitSize: unit, clearsGaps: existing == .overwrite)
+    }
+
+    /// Zeros are looked for in 4 KiB blocks unless a finer search was asked for.
+    static func rawUnit(zeroRun: Int) -> Int {
+        zeroRun > 0 && zeroRun % defaultRawUnit != 0 ? 512 : defaultRawUnit
     }
 
     private func makeQCOW2Writer(_ options: QCOW2Options, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
@@ -63,12 +70,20 @@ extension DiskImageTarget {
             !options.isVersion2 || options.compression == .zlib, "compat=0.10 compresses with zlib only",
             "use compat=1.1")
         try require(
-            existing == .refuse || existing == .replace, "-n can't write a qcow2 image",
-            "leave out -n, or use -O raw")
+            !options.isVersion2 || !options.hasExtendedL2 && !options.hasLazyRefcounts,
+            "compat=0.10 has neither extended_l2 nor lazy_refcounts", "use compat=1.1")
+        try require(
+            !options.hasExtendedL2 || cluster >= 16384, "extended_l2 needs clusters of at least 16k, not \(cluster)")
+        try require(
+            deflateWindow == .kib32 || compresses && options.compression == .zlib,
+            "the window is one of zlib's compression", "use -c without compression_type=zstd")
+        try requireNewOutput("a qcow2 image")
         var writerOptions = QCOW2WriterOptions()
         writerOptions.clusterSize = UInt64(cluster)
         writerOptions.version = options.isVersion2 ? 2 : 3
         writerOptions.refcountBits = options.refcountBits
+        writerOptions.hasExtendedL2 = options.hasExtendedL2
+        writerOptions.hasLazyRefcounts = options.hasLazyRefcounts
         writerOptions.compression = options.compression == .zstd ? .zstd : .zlib
         return try QCOW2Writer(
             virtualSize: virtualSize, options: writerOptions, encoding: try encoding(options.compression))
@@ -76,15 +91,34 @@ extension DiskImageTarget {
 
     private func encoding(_ compression: QCOW2Options.Compression) throws(ImageError) -> UnitEncoding? {
         guard compresses else { return nil }
-        let levels = compression == .zlib ? 0...12 : 1...19
-        let level =
-            compressionLevel ?? (compression == .zlib ? Self.defaultDeflateLevel : Self.defaultZstdLevel)
+        return switch compression {
+        case .zlib: .deflate(level: try deflateLevel(), window: deflateWindow)
+        case .zstd: .zstd(level: try level(of: "zstd", in: 1...19, default: Self.defaultZstdLevel))
+        }
+    }
+
+    /// The level of deflate, see ``UnitEncoding``.
+    func deflateLevel() throws(ImageError) -> Int {
+        try level(of: "zlib", in: deflateWindow == .kib4 ? 0...9 : 0...12, default: Self.defaultDeflateLevel)
+    }
+
+    private func level(
+        of codec: String, in levels: ClosedRange<Int>, default defaultLevel: Int
+    ) throws(ImageError) -> Int {
+        let level = compressionLevel ?? defaultLevel
         guard levels.contains(level) else {
             throw ImageError(
                 .invalidOption,
-                "the compression level of \(compression.rawValue) is \(levels.lowerBound) to \(levels.upperBound), "
-                    + "not \(level)")
+                "the compression level of \(codec) is \(levels.lowerBound) to \(levels.upperBound), not \(level)")
         }
-        return compression == .zlib ? .deflate(level: level) : .zstd(level: level)
+        return level
+    }
+
+    /// Throws if the output is to be written in place, which only the bytes of a disk can be.
+    func requireNewOutput(_ kind: String) throws(ImageError) {
+        guard existing == .refuse || existing == .replace else {
+            throw ImageError(
+                .invalidOption, "-n can't write \(kind)", advice: "leave out -n, or use -O raw")
+        }
     }
 }

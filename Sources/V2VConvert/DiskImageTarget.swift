@@ -1,4 +1,5 @@
 import DiskImage
+public import VMDKFormat
 
 /// A disk image to write.
 public struct DiskImageTarget: Sendable {
@@ -6,14 +7,17 @@ public struct DiskImageTarget: Sendable {
     public var path: String
     /// The format and its options; nil to go by the name's extension.
     public var format: TargetFormat?
-    /// Compress clusters (qcow2).
+    /// Compress clusters (qcow2); a streamOptimized VMDK is compressed in any case.
     public var compresses = false
-    /// The codec's level; nil for the default. zlib: 0 (fastest) to 12; zstd: 1 to 19.
+    /// The codec's level; nil for the default. zlib: 0 (fastest) to 12, 9 with the smaller
+    /// ``deflateWindow``; zstd: 1 to 19.
     public var compressionLevel: Int?
+    /// How far back the zlib compression of qcow2 clusters refers.
+    public var deflateWindow = DeflateWindow.kib32
     /// What happens to a file that exists.
     public var existing = ExistingOutput.refuse
     /// Zeros are left out if at least this many bytes follow each other; 0 to write every byte.
-    /// A multiple of 512, or nil for the format's own granularity (a cluster; 4 KiB of a raw file).
+    /// A multiple of 512, or nil for the format's own granularity (a cluster or grain; 4 KiB of raw files and flat extents).
     public var minimumZeroRun: Int?
 
     /// What happens to an output that exists.
@@ -40,18 +44,23 @@ public struct DiskImageTarget: Sendable {
         let name = path.split(separator: "/").last ?? ""
         switch name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().last?.lowercased() {
         case "qcow2": return .qcow2
+        case "vmdk": return .vmdk
         case "raw", "img": return .raw
         default:
             throw ImageError(
                 .invalidOption, "the name \"\(path)\" doesn't tell the output's format",
-                advice: "pass -O qcow2 or -O raw, or use such an extension")
+                advice: "pass -O qcow2, -O vmdk or -O raw, or use such an extension")
         }
     }
 
     /// The format of the output: as said, or by the extension of its name.
     func resolvedFormat() throws(ImageError) -> TargetFormat {
         if let format { return format }
-        return try formatOfExtension() == .qcow2 ? .qcow2(.init()) : .raw(.init())
+        return switch try formatOfExtension() {
+        case .qcow2: .qcow2(.init())
+        case .vmdk: .vmdk(.init())
+        default: .raw(.init())
+        }
     }
 }
 
@@ -61,12 +70,15 @@ public enum TargetFormat: Sendable {
     case raw(RawOptions)
     /// A qcow2 image.
     case qcow2(QCOW2Options)
+    /// A VMDK, of one file or several.
+    case vmdk(VMDKOptions)
 
     /// The format's name.
     public var name: ImageFormat {
         switch self {
         case .raw: .raw
         case .qcow2: .qcow2
+        case .vmdk: .vmdk
         }
     }
 }
@@ -108,6 +120,14 @@ public struct QCOW2Options: Sendable, Equatable {
     public var compression = Compression.zlib
     /// Bits of a reference count: 1, 2, 4, 8, 16, 32 or 64; only 16 in version 2.
     public var refcountBits = 16
+    /// Tell zeros by subclusters, 32 of them a cluster (`extended_l2`). Needs `compat` 1.1, clusters of at least 16 KiB,
+    /// and QEMU 5.2 or later.
+    public var hasExtendedL2 = false
+    /// Let QEMU postpone its writing of reference counts (`lazy_refcounts`). Needs `compat` 1.1.
+    public var hasLazyRefcounts = false
+
+    /// Bytes whose zeros are told separately.
+    var zeroGranularity: Int { hasExtendedL2 ? clusterSize / 32 : clusterSize }
 
     /// Version 3, clusters of 64 KiB.
     public init() {}

@@ -1,6 +1,7 @@
 // The vocabulary of the public API lives in lower modules; whoever imports V2VConvert has it.
 @_exported public import struct Conversion.ConversionProgress
 @_exported public import struct Conversion.ConversionReport
+@_exported public import enum DiskImage.DeflateWindow
 @_exported public import struct DiskImage.ImageError
 @_exported public import struct DiskImage.ImageFormat
 @_exported public import struct DiskImage.ImageInfo
@@ -8,3 +9,4 @@
 @_exported public import struct DiskImage.SnapshotInfo
 @_exported public import enum DiskImage.SnapshotSelector
 @_exported public import enum DiskImage.VHDSize
+@_exported public import struct VMDKFormat.VMDKOptions

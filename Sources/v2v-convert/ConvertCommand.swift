@@ -9,21 +9,26 @@ struct ConvertCommand: AsyncParsableCommand {
         abstract: "Convert a virtual machine's disk.",
         usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
         discussion: """
-            Reads VMDK, VHD, VHDX and qcow2 of every kind with their snapshots and backing files, VDI and raw, also inside an \
-            OVA; writes qcow2 and raw. The output appears under its name when it is complete and on the device, or not at all. \
+            Reads VMDK, VHD, VHDX and qcow2 of every kind with their snapshots and backing files, VDI and raw, also \
+            inside an OVA; writes qcow2, VMDK and raw. The output appears under its name when it is complete and on the \
+            device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
               v2v-convert web01.vmdk web01.qcow2
               v2v-convert -c -o compression_type=zstd web01.vmdk web01.qcow2
               v2v-convert -O raw -n web01.vmdk /dev/vg0/web01
+              v2v-convert -o subformat=streamOptimized web01.qcow2 web01.vmdk
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               v2v-convert info --output json web01.vmdk
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
-            refcount_bits=1..64 (16)
+            extended_l2=on|off (off), lazy_refcounts=on|off (off), refcount_bits=1..64 (16)
+              vmdk   subformat=monolithicSparse|monolithicFlat|twoGbMaxExtentSparse|twoGbMaxExtentFlat|\
+            streamOptimized (monolithicSparse), adapter_type=ide|buslogic|lsilogic|legacyESX|pvscsi (ide; streamOptimized: \
+            lsilogic), hwversion=1.. (4)
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
@@ -45,7 +50,8 @@ struct ConvertCommand: AsyncParsableCommand {
         help: "Format of the input: vmdk, qcow2, vdi, vpc (VHD), vhdx, raw, ova, ovf or vmx. Default: its content.")
     var inputFormat: String?
 
-    @Option(name: [.customShort("O"), .long], help: "Format of the output: qcow2 or raw. Default: its extension.")
+    @Option(
+        name: [.customShort("O"), .long], help: "Format of the output: qcow2, vmdk or raw. Default: its extension.")
     var outputFormat: String?
 
     @Option(
@@ -64,8 +70,16 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "Compression level: zlib 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
+        help: "Compression level: zlib (streamOptimized too) 0 (fastest) to 12, default 1; zstd 1 to 19, default 3.")
     var compressionLevel: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Window of zlib compression: 32k, or 4k for readers that inflate qcow2 in steps (levels 0 to 9).",
+            valueName: "4k|32k"),
+        transform: Self.deflateWindow)
+    var window: DeflateWindow = .kib32
 
     @Flag(
         name: [.customShort("p"), .customLong("show-progress")],
@@ -87,7 +101,7 @@ struct ConvertCommand: AsyncParsableCommand {
     @Option(
         name: [.customShort("S"), .long],
         help: ArgumentHelp(
-            "Leave out runs of at least this many zero bytes; 0 writes every byte. Default: a cluster; 4k for raw.",
+            "Leave out runs of at least this many zero bytes; 0 writes every byte. Default: a cluster or grain; 4k for raw.",
             valueName: "size"))
     var sparse: Size?
 
@@ -122,8 +136,14 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
     var allowOutsideFiles = false
 
+    @Flag(name: .long, help: "Convert a disk of an OVA or OVF although the manifest has another digest for it.")
+    var ignoreManifest = false
+
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
+
+    @Flag(name: .long, help: "Take a backing file that looks raw for raw although the image doesn't name its format.")
+    var trustRawBacking = false
 
     @Option(name: .long, help: "Size of a VHD: current (the footer's) or chs (its geometry's, as for Virtual PC).")
     var vhdSize = VHDSize.current
@@ -163,6 +183,13 @@ struct ConvertCommand: AsyncParsableCommand {
         return mode
     }
 
+    private static func deflateWindow(_ text: String) throws -> DeflateWindow {
+        guard let window = DeflateWindow(rawValue: text) else {
+            throw ValidationError("--window takes 4k or 32k")
+        }
+        return window
+    }
+
     private var progressKind: ProgressDisplay.Kind {
         if quiet { return .none }
         return progress ?? (showProgress || Terminal.errorIsTerminal ? .bar : .none)
@@ -174,7 +201,9 @@ struct ConvertCommand: AsyncParsableCommand {
         source.snapshot = snapshot
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
+        source.ignoresManifest = ignoreManifest
         source.ignoresParentChanges = forceParent
+        source.trustsRawBacking = trustRawBacking
         source.vhdSize = vhdSize
 
         var target = DiskImageTarget(path: output)
@@ -184,6 +213,7 @@ struct ConvertCommand: AsyncParsableCommand {
         target.format = try outputOptions.format(formatName)
         target.compresses = compress
         target.compressionLevel = compressionLevel
+        target.deflateWindow = window
         target.minimumZeroRun = sparse?.bytes
         target.existing =
             noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : force ? .replace : .refuse

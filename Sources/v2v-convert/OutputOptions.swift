@@ -21,10 +21,11 @@ struct OutputOptions {
         switch name {
         case .raw: format = .raw(try raw(&rest))
         case .qcow2: format = .qcow2(try qcow2(&rest))
+        case .vmdk: format = .vmdk(try vmdk(&rest))
         default:
             throw ImageError(
                 .invalidOption, "the output format \"\(name.rawValue)\" can't be written",
-                advice: "qcow2 and raw can")
+                advice: "qcow2, vmdk and raw can")
         }
         if let unknown = rest.keys.min() {
             throw ImageError(
@@ -66,7 +67,38 @@ struct OutputOptions {
             }
             options.refcountBits = bits
         }
+        if let value = rest.removeValue(forKey: "extended_l2") {
+            options.hasExtendedL2 = try flag(value, "extended_l2")
+        }
+        if let value = rest.removeValue(forKey: "lazy_refcounts") {
+            options.hasLazyRefcounts = try flag(value, "lazy_refcounts")
+        }
         return options
+    }
+
+    private func vmdk(_ rest: inout [String: String]) throws(ImageError) -> VMDKOptions {
+        var options = VMDKOptions()
+        if let value = rest.removeValue(forKey: "subformat") {
+            options.subformat = try choice(value, "subformat")
+        }
+        if let value = rest.removeValue(forKey: "adapter_type") {
+            options.adapterType = try choice(value, "adapter_type") as VMDKOptions.AdapterType
+        }
+        if let value = rest.removeValue(forKey: "hwversion") {
+            guard let version = UInt16(value), version > 0 else {
+                throw ImageError(.invalidOption, "hwversion is no number from 1: \"\(value)\"")
+            }
+            options.hardwareVersion = Int(version)
+        }
+        return options
+    }
+
+    private func flag(_ value: String, _ name: String) throws(ImageError) -> Bool {
+        switch value {
+        case "on", "yes", "true", "y": return true
+        case "off", "no", "false", "n": return false
+        default: throw ImageError(.invalidOption, "\(name) is on or off, not \"\(value)\"")
+        }
     }
 
     private func choice<Choice: RawRepresentable<String> & CaseIterable>(

@@ -151,10 +151,17 @@ import Testing
     @Test(arguments: [
         ["-O", "vhdx"], ["-f", "hologram"], ["-o", "cluster_size=3000"], ["-o", "nonsense=1"], ["-o", "cluster_size"],
         ["-o", "compat=0.10,compression_type=zstd"], ["-o", "refcount_bits=3"], ["-o", "compat=0.10,refcount_bits=8"],
-        ["-c", "--compression-level", "13"], ["-c", "-O", "raw"], ["-m", "0"], ["-m", "65"], ["-S", "700"],
+        ["-c", "--compression-level", "13"], ["-c", "--window", "4k", "--compression-level", "10"], ["--window", "4k"],
+        ["-c", "--window", "8k"], ["-c", "--window", "4k", "-o", "compression_type=zstd"],
+        ["-o", "extended_l2=on,cluster_size=8k"], ["-o", "extended_l2=on,compat=0.10"],
+        ["-o", "lazy_refcounts=on,compat=0.10"], ["-o", "extended_l2=maybe"], ["-c", "-O", "raw"], ["-m", "0"],
+        ["-m", "65"], ["-S", "700"],
         ["--io", "x"],
         ["-n", "-O", "qcow2"], ["--nonsense"], ["-o", "cluster_size=512,refcount_bits=1", "-c"],
-        ["-O", "raw", "-o", "preallocation=x"],
+        ["-O", "raw", "-o", "preallocation=x"], ["-n", "-O", "vmdk"], ["-c", "-O", "vmdk"],
+        ["-O", "vmdk", "-o", "subformat=vmfs"], ["-O", "vmdk", "-o", "adapter_type=nvme"],
+        ["-O", "vmdk", "-o", "hwversion=0"],
+        ["-O", "vmdk", "-o", "subformat=streamOptimized", "--compression-level", "13"],
     ])
     func explainsWrongUsage(options: [String]) throws {
         let result = try run(options + [vmdk, directory.file("out.qcow2")])

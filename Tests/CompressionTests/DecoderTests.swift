@@ -44,6 +44,62 @@ import TestSupport
         #expect(output == Self.cluster)
     }
 
+    /// As a reader does that inflates qcow2 clusters piece by piece with the window that QEMU writes.
+    @Test(arguments: [0, 1, 6, 9])
+    func theSmallWindowSufficesForInflatingInSteps(level: Int) throws {
+        let encoded = try #require(encode(Self.farMatches, .deflate(level: level, window: .kib4), room: 65535))
+        #expect(try inflateInSteps(encoded) == Self.farMatches)
+        #expect(try decode(.deflate, encoded, length: 65536) == Self.farMatches)
+    }
+
+    @Test(arguments: [0, 1, 6])
+    func theLargeWindowDoesNot(level: Int) throws {
+        let encoded = try #require(encode(Self.farMatches, .deflate(level: level), room: 65535))
+        #expect(throws: (any Error).self) { try inflateInSteps(encoded) }
+    }
+
+    /// Noise that is repeated at distances from 300 to 30,000 bytes.
+    static let farMatches: [UInt8] = {
+        var random = SplitMix(state: 11)
+        var bytes: [UInt8] = []
+        while bytes.count < 65536 {
+            if bytes.count > 30000, random.next() % 3 > 0 {
+                let start = bytes.count - Int(300 + random.next() % 29700)
+                bytes += bytes[start..<start + min(300, 65536 - bytes.count)]
+            } else {
+                bytes.append(UInt8(truncatingIfNeeded: random.next()))
+            }
+        }
+        return Array(bytes.prefix(65536))
+    }()
+
+    /// Inflates with a window of 4 KiB, 512 bytes of output at a time.
+    private func inflateInSteps(_ encoded: [UInt8]) throws -> [UInt8] {
+        struct Refused: Error {}
+        var stream = z_stream()
+        #expect(inflateInit2_(&stream, -12, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK)
+        defer { inflateEnd(&stream) }
+        var input = encoded
+        var output: [UInt8] = []
+        var step = [UInt8](repeating: 0, count: 512)
+        try input.withUnsafeMutableBytes { source in
+            stream.next_in = source.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            stream.avail_in = UInt32(source.count)
+            var status = Z_OK
+            while status == Z_OK {
+                let produced = step.withUnsafeMutableBytes { target in
+                    stream.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                    stream.avail_out = UInt32(target.count)
+                    status = inflate(&stream, Z_NO_FLUSH)
+                    return target.count - Int(stream.avail_out)
+                }
+                output += step[..<produced]
+            }
+            guard status == Z_STREAM_END else { throw Refused() }
+        }
+        return output
+    }
+
     @Test func acceptsADeflateStreamWithoutEndThatFillsTheCluster() throws {
         // Z_SYNC_FLUSH: everything is there, but no block is marked as the last.
         let unfinished = try deflated(Self.cluster, windowBits: -12, flush: Z_SYNC_FLUSH)
@@ -85,7 +141,7 @@ import TestSupport
     private func encode(_ bytes: [UInt8], _ encoding: UnitEncoding, room: Int) -> [UInt8]? {
         var target = [UInt8](repeating: 0, count: room)
         let length = bytes.withUnsafeBytes { source in
-            target.withUnsafeMutableBytes { encoding.makeEncoder().encode(source, into: $0) }
+            target.withUnsafeMutableBytes { encoding.makeEncoder().encode(source, at: GuestOffset(0), into: $0) }
         }
         return length.map { Array(target[..<$0]) }
     }

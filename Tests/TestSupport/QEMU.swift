@@ -23,12 +23,19 @@ package enum QEMU {
         if verdict.contains("size mismatch") { throw Difference(description: "\(path): \(verdict)") }
     }
 
+    /// Whether the two images have the same content.
+    package static func areIdentical(_ raw: String, _ path: String, format: String) throws -> Bool {
+        let result = try Tool.run("qemu-img", ["compare", "-f", "raw", "-F", format, raw, path])
+        guard result.status < 2 else { throw Difference(description: "\(path): \(result.error)") }
+        return result.status == 0
+    }
+
     package struct Difference: Error, CustomStringConvertible {
         package var description: String
     }
 
     /// Throws unless `qemu-img check` finds neither errors nor leaks.
-    package static func requireClean(_ path: String) throws {
-        try Tool.check("qemu-img", ["check", "-f", "qcow2", path])
+    package static func requireClean(_ path: String, format: String = "qcow2") throws {
+        try Tool.check("qemu-img", ["check", "-f", format, path])
     }
 }

@@ -13,9 +13,10 @@ import V2VConvert
         }
     }
 
-    @Test(arguments: TargetVariant.special)
+    @Test(arguments: TargetVariant.special + TargetVariant.vmdk)
     func everyOption(target: TargetVariant) async throws {
-        for content in DiskContent.all {
+        // QEMU opens no empty VMDK, not even its own.
+        for content in DiskContent.all where content.size > 0 || target.format.name != .vmdk {
             try await convert(.raw, content, to: [target], in: try TemporaryDirectory())
         }
     }
@@ -102,11 +103,11 @@ import V2VConvert
             do {
                 try await converter.convert()
                 try QEMU.requireIdentical(raw, output, format: target.format.name.rawValue)
-                if target.format.name == .qcow2 { try QEMU.requireClean(output) }
+                if target.format.name != .raw { try QEMU.requireClean(output, format: target.format.name.rawValue) }
             } catch {
                 Issue.record("\(path) of \(try contents(of: raw).count) bytes → \(target.name): \(error)")
             }
-            #expect(!directory.names.contains("out.partial"))
+            #expect(!directory.names.contains { $0.hasSuffix(".partial") })
         }
     }
 }

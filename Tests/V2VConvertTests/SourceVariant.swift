@@ -41,6 +41,47 @@ struct SourceVariant: Sendable, CustomTestStringConvertible {
         ]
     }
 
+    /// What qemu-img reads and does not write, and what it rarely writes.
+    static let rareQCOW2: [SourceVariant] =
+        [(9, 16), (15, 16), (15, 12), (15, 21)].map { window, bits in
+            built("qcow2 deflate, window 2^\(window), \(1 << bits)") {
+                $0.clusterBits = bits
+                $0.compress = { try? deflated($0, windowBits: -Int32(window)) }
+            }
+        }
+        + [
+            built("qcow2 deflate, gaps") {
+                $0.gap = 700
+                $0.compress = { try? deflated($0, windowBits: -15, level: 9) }
+            },
+            built("qcow2 zstd, frames of 9000 bytes") {
+                $0.compressionType = 1
+                $0.compress = { cluster in
+                    stride(from: 0, to: cluster.count, by: 9000).flatMap {
+                        zstdFrame(Array(cluster[$0..<min($0 + 9000, cluster.count)]))
+                    }
+                }
+            },
+            qemu("qcow2 extended L2", "qcow2", "extended_l2=on"),
+            qemu("qcow2 extended L2 zlib, 16384", "qcow2", "extended_l2=on,cluster_size=16k", compress: true),
+            qemu("qcow2 extended L2, 2097152", "qcow2", "extended_l2=on,cluster_size=2M"),
+            qemu("qcow2 preallocated", "qcow2", "preallocation=metadata"),
+            SourceVariant(name: "qcow2 with a data file", format: "qcow2") { raw, path in
+                try QEMU.convert(raw, to: path, format: "qcow2", options: "data_file=\(path).data")
+            },
+        ]
+
+    private static func built(_ name: String, _ change: @escaping @Sendable (inout QCOW2Builder) -> Void) -> Self {
+        SourceVariant(name: name, format: "qcow2") { raw, path in
+            var builder = QCOW2Builder { _ in nil }
+            change(&builder)
+            try Tool.write(builder.image(of: try contents(of: raw)), to: path)
+            // The independent judge agrees that this is a sound image of the disk.
+            try QEMU.requireClean(path)
+            try QEMU.requireIdentical(raw, path, format: "qcow2")
+        }
+    }
+
     static let vdi: [SourceVariant] = [
         qemu("VDI dynamic", "vdi", "static=off"),
         qemu("VDI static", "vdi", "static=on"),
@@ -58,7 +99,7 @@ struct SourceVariant: Sendable, CustomTestStringConvertible {
         qemu("VHDX fixed", "vhdx", "subformat=fixed,block_size=2M"),
     ]
 
-    static let all = [raw] + vmdk + qcow2 + vdi + vhd + vhdx
+    static let all = [raw] + vmdk + qcow2 + rareQCOW2 + vdi + vhd + vhdx
     /// One of each kind.
     static let few =
         [raw] + vmdk + vdi + vhd + vhdx + qcow2.filter { $0.name.hasSuffix(", 65536") || $0.name.hasSuffix(", 512") }

@@ -7,6 +7,7 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
     var format: TargetFormat
     var compresses = false
     var level: Int?
+    var window = DeflateWindow.kib32
     var minimumZeroRun: Int?
 
     var testDescription: String { name }
@@ -15,6 +16,7 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
         var target = DiskImageTarget(path: path, format: format)
         target.compresses = compresses
         target.compressionLevel = level
+        target.deflateWindow = window
         target.minimumZeroRun = minimumZeroRun
         return target
     }
@@ -57,7 +59,26 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
             }
         }
         + [0, 6, 12].map { (level: Int) in qcow2("qcow2 -c zlib level \(level)", compresses: true, level: level) }
+        + [0, 1, 9].map { (level: Int) in
+            TargetVariant(
+                name: "qcow2 -c window 4k level \(level)", format: .qcow2(.init()), compresses: true, level: level,
+                window: .kib4)
+        }
+        + [14, 16, 21].flatMap { bits in
+            [false, true].map { compresses in
+                qcow2("qcow2\(compresses ? " -c" : "") extended_l2 cluster \(1 << bits)", compresses: compresses) {
+                    $0.hasExtendedL2 = true
+                    $0.clusterSize = 1 << bits
+                }
+            }
+        }
+        + [0, 65536].map { run in
+            var options = QCOW2Options()
+            options.hasExtendedL2 = true
+            return TargetVariant(name: "qcow2 extended_l2 -S \(run)", format: .qcow2(options), minimumZeroRun: run)
+        }
         + [
+            qcow2("qcow2 lazy_refcounts") { $0.hasLazyRefcounts = true },
             qcow2("qcow2 -c compat=0.10", compresses: true) { $0.isVersion2 = true },
             rawVariant("raw falloc", .falloc), rawVariant("raw full", .full),
             TargetVariant(name: "raw -S 0", format: .raw(.init()), minimumZeroRun: 0),
@@ -66,6 +87,27 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
             TargetVariant(name: "qcow2 -S 0", format: .qcow2(.init()), minimumZeroRun: 0),
             TargetVariant(name: "qcow2 -S 1M", format: .qcow2(.init()), minimumZeroRun: 1 << 20),
         ]
+
+    /// Every form of VMDK.
+    static let vmdk: [TargetVariant] =
+        VMDKOptions.Subformat.allCases.map { subformat in
+            vmdk("vmdk \(subformat.rawValue)") { $0.subformat = subformat }
+        }
+        + [0, 6, 12].map { (level: Int) in
+            vmdk("vmdk streamOptimized level \(level)", level: level) { $0.subformat = .streamOptimized }
+        }
+        + VMDKOptions.Subformat.allCases.map { subformat in
+            vmdk("vmdk \(subformat.rawValue) -S 0", minimumZeroRun: 0) { $0.subformat = subformat }
+        }
+        + [vmdk("vmdk monolithicFlat -S 512", minimumZeroRun: 512) { $0.subformat = .monolithicFlat }]
+
+    private static func vmdk(
+        _ name: String, level: Int? = nil, minimumZeroRun: Int? = nil, _ change: (inout VMDKOptions) -> Void
+    ) -> Self {
+        var options = VMDKOptions()
+        change(&options)
+        return TargetVariant(name: name, format: .vmdk(options), level: level, minimumZeroRun: minimumZeroRun)
+    }
 
     private static func rawVariant(_ name: String, _ preallocation: RawOptions.Preallocation) -> Self {
         var options = RawOptions()

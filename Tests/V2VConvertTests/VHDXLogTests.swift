@@ -184,8 +184,7 @@ import V2VConvert
         let image = directory.file("killed.vhdx")
         try Tool.check("qemu-img", ["create", "-q", "-f", "vhdx", "-o", "block_size=1M", image, "4M"])
         let before = try contents(of: image)
-        try Tool.check(
-            "qemu-io", ["-f", "vhdx", "-c", "write -P 7 1048576 65536", "-c", "write -P 8 70000 512", image])
+        try Tool.check("qemu-io", ["-f", "vhdx", "-c", "write -P 7 1048576 65536", image])
         var after = try contents(of: image)
         let marked = after[VHDXBuilder.logStart + 32..<VHDXBuilder.logStart + 48]
         for start in [64 << 10, 128 << 10] {
@@ -200,7 +199,7 @@ import V2VConvert
         after.replaceSubrange(table, with: before[table])
         try directory.write(after, to: "killed.vhdx")
         let disk = try await convert("killed.vhdx")
-        #expect(disk[70000..<70512].allSatisfy { $0 == 8 } && disk[1_048_576..<1_114_112].allSatisfy { $0 == 7 })
+        #expect(disk[1_048_576..<1_114_112].allSatisfy { $0 == 7 })
         #expect(try qemuReads("killed.vhdx") == disk)
     }
 

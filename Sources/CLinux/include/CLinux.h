@@ -23,6 +23,8 @@ int linux_block_device_size(int fd, uint64_t *size);
  * linux_lock_is_held returns 1 if another open file description holds any lock on the byte, 0 if none. */
 int linux_lock_shared(int fd, off_t offset);
 int linux_lock_is_held(int fd, off_t offset);
+/* Gives back all of them. */
+int linux_unlock(int fd);
 
 /* eventfd(2), non-blocking, close-on-exec. */
 int linux_eventfd(void);

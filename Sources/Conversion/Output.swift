@@ -1,0 +1,102 @@
+import CLinux
+package import DiskImage
+import Glibc
+import SystemPackage
+
+/// What is written: one file, or several that appear together.
+package final class Output: OutputSink, Sendable {
+    /// How the output comes about.
+    package enum Kind: Sendable {
+        /// Whole or not at all: under temporary names, then renamed.
+        /// - replaces: existing files may be replaced.
+        case new(replaces: Bool)
+        /// Into an existing file or block device of at least `size` bytes.
+        case inPlace(size: UInt64)
+    }
+
+    /// By number.
+    let files: [OutputFile]
+    private let kind: Kind
+    private let job: Job
+
+    /// Opens the output; nothing is written yet.
+    /// - Parameters:
+    ///   - path: the name of file 0.
+    ///   - companions: the others, see ``ImageWriter/companions``.
+    ///   - sources: files the output must not be.
+    ///   - usesDirectIO: bypass the page cache if the filesystem can.
+    /// - Throws: `outputExists`, `outputInUse`, `outputFailed`.
+    package init(
+        path: String, companions: [String], kind: Kind, sources: [FileIdentity], usesDirectIO: Bool, job: Job
+    ) throws(ImageError) {
+        var files: [OutputFile] = []
+        func open(_ path: String) throws(ImageError) {
+            files.append(
+                try OutputFile(path: path, kind: kind, sources: sources, usesDirectIO: usesDirectIO, job: job))
+        }
+        try open(path)
+        // Beside file 0, which may be somewhere else than its name: behind a link.
+        let directory = FilePath(files[0].path).removingLastComponent()
+        for name in companions { try open(directory.pushing(FilePath(name)).string) }
+        self.files = files
+        self.kind = kind
+        self.job = job
+    }
+
+    // MARK: Writing
+
+    package func reserve(_ file: Int, upTo size: UInt64) throws(ImageError) {
+        try files[file].reserve(upTo: size)
+    }
+
+    /// Allocates storage for the whole of file 0, so that it can't run out later.
+    /// - Returns: false if the filesystem can't.
+    package func allocate(_ size: UInt64) throws(ImageError) -> Bool {
+        try files[0].allocate(size)
+    }
+
+    package func write(_ bytes: [UInt8], file: Int, at offset: HostOffset) throws(ImageError) {
+        try files[file].write(bytes, at: offset)
+    }
+
+    package func writeZeros(at offset: HostOffset, length: UInt64) throws(ImageError) {
+        try files[0].writeZeros(at: offset, length: length)
+    }
+
+    package func barrier() throws(ImageError) {
+        if case .inPlace = kind { try files[0].synchronize() }
+    }
+
+    // MARK: Finishing
+
+    /// Gives the files their sizes and, when they are safely on the device, their names.
+    package func commit(sizes: [UInt64]) throws(ImageError) {
+        for (file, size) in zip(files, sizes) {
+            try file.complete(size: size)
+            // A last chance for a cancellation; after the renaming it is too late.
+            if case .new = kind { try job.check() }
+        }
+        guard case .new(let replaces) = kind else { return }
+        try UnfinishedOutputs.finish(files.map(\.temporaryPath)) { () throws(ImageError) in
+            do throws(ImageError) {
+                try nameFiles(replaces: replaces)
+            } catch {
+                // Under its temporary name a file goes with its owner.
+                for file in files { file.revertName() }
+                throw error
+            }
+        }
+    }
+
+    /// File 0 gets its name last: without it the others are no image.
+    private func nameFiles(replaces: Bool) throws(ImageError) {
+        if files.count > 1 {
+            // Nor must an old file 0 ever stand over new companions, of which some may be old.
+            if replaces, unsafe unlink(files[0].path) == 0 { files[0].synchronizeDirectory() }
+            for file in files.dropFirst() { try file.rename() }
+            for file in files.dropFirst() { file.synchronizeDirectory() }
+        }
+        try files[0].rename()
+        files[0].synchronizeDirectory()
+    }
+}

@@ -1,0 +1,80 @@
+import ByteLayout
+import DiskImage
+
+extension Slot {
+    /// Fills the transfers with what must be written of the encoded chunk.
+    /// - Returns: how many units are stored.
+    mutating func planWrites(_ placement: Placement, layout: WriterLayout, output: Output) -> Int {
+        guard let chunk = encodedChunk else { preconditionFailure("an empty slot was placed") }
+        transfers.removeAll(keepingCapacity: true)
+        planPlain(chunk, placement.plain, layout: layout, output: output)
+        if chunk.compressedLength > 0 { planCompressed(chunk, at: placement.compressed) }
+        return chunk.units.count { $0 != .zero }
+    }
+
+    private mutating func planPlain(
+        _ chunk: EncodedChunk, _ pieces: [Placement.Piece], layout: WriterLayout, output: Output
+    ) {
+        let runs = chunk.plainRuns(layout)
+        var start = 0
+        for (index, piece) in pieces.enumerated() {
+            // The last unit may end after the disk.
+            let end = index == pieces.count - 1 ? Int.max : start + Int(piece.length)
+            // What is written ends with the disk, or with its last aligned block where the file is cut afterwards.
+            let limit = layout.keepsOffsets ? output.files[piece.file].paddedEnd(of: Int(chunk.length)) : end
+            for run in runs {
+                let range = run.clamped(to: start..<min(end, limit))
+                unsafe plan(data, range, file: piece.file, at: piece.offset + UInt64(range.lowerBound - start), true)
+            }
+            start = end
+        }
+    }
+
+    /// Compressed units start anywhere. Their first and last bytes go through the page cache, where they meet those of
+    /// their neighbours; what is between goes past it, for which the memory must be aligned as the file is.
+    private mutating func planCompressed(_ chunk: EncodedChunk, at offset: HostOffset) {
+        let alignment = OutputFile.directAlignment
+        let shift = Int(offset.bytes % alignment)
+        let end = shift + chunk.compressedLength
+        if shift > 0 {
+            // Safe: the memory has room for a chunk's compressed units and for the shift.
+            unsafe UnsafeMutableRawBufferPointer(rebasing: encoded[shift..<end]).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: encoded[..<chunk.compressedLength]))
+        }
+        let first = min(end, shift.alignedUp(to: Int(alignment)))
+        let last = max(first, Int(UInt64(end).alignedDown(to: alignment)))
+        for range in [shift..<first, first..<last, last..<end] {
+            unsafe plan(encoded, range, file: 0, at: offset + UInt64(range.lowerBound - shift), false)
+        }
+    }
+
+    private mutating func plan(
+        _ memory: UnsafeMutableRawBufferPointer, _ range: Range<Int>, file: Int, at offset: HostOffset,
+        _ isRegistered: Bool
+    ) {
+        guard !range.isEmpty else { return }
+        // Safe: the ranges were filled by the encoder.
+        unsafe transfers.append(
+            Transfer(
+                endpoint: .output(file), offset: offset.bytes,
+                memory: UnsafeMutableRawBufferPointer(rebasing: memory[range]), isRegistered: isRegistered))
+    }
+}
+
+extension EncodedChunk {
+    /// Where plain units are in the memory of the chunk, in bytes.
+    fileprivate func plainRuns(_ layout: WriterLayout) -> [Range<Int>] {
+        let unit = layout.unitSize
+        guard layout.keepsOffsets else { return [0..<plainCount * unit] }
+        var runs: [Range<Int>] = []
+        for (index, stored) in units.enumerated() where stored == .plain {
+            let start = index * unit
+            if let last = runs.last, last.upperBound == start {
+                runs[runs.count - 1] = last.lowerBound..<start + unit
+            } else {
+                runs.append(start..<start + unit)
+            }
+        }
+        return runs
+    }
+}
