@@ -8,15 +8,17 @@ final class VDIMap: DiskMap {
     private let file: ImageFile
     private let header: VDIHeader
     private let blocks: [UInt32]
+    private let hasParent: Bool
 
-    /// Never written: zero.
+    /// Never written: zero, or the parent's.
     private static let unallocated = UInt32.max
-    /// Discarded by the guest: zero.
+    /// Discarded by the guest: zero, whatever the parent has.
     private static let discarded = UInt32.max - 1
 
     init(file: ImageFile, header: VDIHeader) throws(ImageError) {
         self.file = file
         self.header = header
+        hasParent = header.kind == .differencing
         files = [file]
         virtualSize = header.size
         let count = Int(header.size.dividedUp(by: UInt64(header.blockSize)))
@@ -28,30 +30,44 @@ final class VDIMap: DiskMap {
         let blockSize = UInt64(header.blockSize)
         let index = Int(offset.bytes / blockSize)
         let skipped = offset.bytes % blockSize
-        let first = try hostOffset(of: index)
-        // Blocks join while the next one is stored behind the one before, or is zero like it.
+        let first = try stored(index)
+        // Blocks join while the next one is stored behind the one before, or is absent or zero like it.
         var end = index + 1
         var run = blockSize - skipped
-        while run < limit, try hostOffset(of: end) == first.map({ $0 + UInt64(end - index) * blockSize }) {
+        while run < limit, try stored(end) == first.shifted(by: UInt64(end - index) * blockSize) {
             end += 1
             run += blockSize
         }
         let length = min(run, limit)
-        guard let first else { return Extent(length: length, content: .zero) }
-        let start = first + skipped
+        guard case .data(let offset) = first else {
+            return Extent(length: length, content: first == .absent && hasParent ? .unallocated : .zero)
+        }
+        let start = offset + skipped
         guard start + length <= file.size else {
             throw damaged(index, "points past the end of the file (\(length) bytes at byte \(start))")
         }
         return Extent(length: length, content: .data(file: 0, offset: HostOffset(start)))
     }
 
-    /// Where a block is stored, nil if it is zero.
-    private func hostOffset(of index: Int) throws(ImageError) -> UInt64? {
+    /// How a block is stored.
+    private enum Stored: Equatable {
+        case absent
+        case zero
+        /// At this host offset.
+        case data(UInt64)
+
+        /// What a block `distance` bytes farther on is, if both are one run.
+        func shifted(by distance: UInt64) -> Stored {
+            if case .data(let start) = self { .data(start + distance) } else { self }
+        }
+    }
+
+    private func stored(_ index: Int) throws(ImageError) -> Stored {
         let number = blocks[index]
-        guard number < Self.discarded else { return nil }
+        guard number < Self.discarded else { return number == Self.discarded ? .zero : .absent }
         guard number < header.blockCount else { throw damaged(index, "has the impossible number \(number)") }
         let stride = UInt64(header.blockSize) + UInt64(header.blockExtra)
-        return UInt64(header.dataOffset) + UInt64(number) * stride + UInt64(header.blockExtra)
+        return .data(UInt64(header.dataOffset) + UInt64(number) * stride + UInt64(header.blockExtra))
     }
 
     private func damaged(_ index: Int, _ message: String) -> ImageError {

@@ -139,6 +139,14 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Convert a disk of an OVA or OVF although the manifest has another digest for it.")
     var ignoreManifest = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The parent of a snapshot that doesn't name one (VDI) or whose parent is elsewhere. Repeat it for parents of "
+                + "parents, youngest first.", valueName: "file"),
+        completion: .file())
+    var parent: [String] = []
+
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
 
@@ -202,6 +210,7 @@ struct ConvertCommand: AsyncParsableCommand {
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresManifest = ignoreManifest
+        source.parents = parent
         source.ignoresParentChanges = forceParent
         source.trustsRawBacking = trustRawBacking
         source.vhdSize = vhdSize

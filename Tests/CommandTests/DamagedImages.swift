@@ -338,7 +338,8 @@ struct Damage: Sendable, CustomTestStringConvertible {
         let damages: [Damage] = [
             Damage("VDI: unknown version", 13, vdi) { $0.set(UInt32(0x20001), at: 68) },
             Damage("VDI: impossible type", vdi) { $0.set(UInt32(9), at: 76) },
-            Damage("VDI: snapshot", 13, vdi) { $0.set(UInt32(4), at: 76) },
+            Damage("VDI: snapshot without its parent", 10, vdi) { $0.set(UInt32(4), at: 76) },
+            Damage("VDI: undo image", 13, vdi) { $0.set(UInt32(3), at: 76) },
             Damage("VDI: block map in the header", vdi) { $0.set(UInt32(0), at: 340) },
             Damage("VDI: block map past the end", vdi) { $0.set(UInt32.max, at: 340) },
             Damage("VDI: data in the block map", vdi) { $0.set(UInt32(512), at: 344) },
