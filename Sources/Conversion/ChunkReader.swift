@@ -10,12 +10,15 @@ struct ChunkReader {
     private static let maximumGaps: UInt64 = 256 << 10
 
     private let files: [ImageFile]
+    /// Takes what can't be decoded; nil to make it an error.
+    private let losses: Losses?
     private let decoder = UnitDecoder()
     /// A unit of which the chunk wants only a part, as at the end of a split disk's extent.
     private var scratch: [UInt8] = []
 
-    init(files: [ImageFile]) {
+    init(files: [ImageFile], losses: Losses?) {
         self.files = files
+        self.losses = losses
     }
 
     /// Fills `slot.transfers` with what must be read for `slot.chunk`, and zeroes the holes.
@@ -109,8 +112,12 @@ struct ChunkReader {
                 do throws(UnitDecoder.Failure) {
                     try unsafe decode(unit, stored, into: target)
                 } catch {
-                    throw files[unit.file].damaged(
-                        "\(error.message) (disk byte \(chunk.offset.bytes + UInt64(position)))", at: unit.offset.bytes)
+                    let start = chunk.offset.bytes + UInt64(position)
+                    let damage = files[unit.file].damaged(
+                        "\(error.message) (disk byte \(start))", at: unit.offset.bytes)
+                    guard let losses else { throw damage }
+                    unsafe target.zero()
+                    losses.add(at: start, length: UInt64(length), damage)
                 }
             }
             position += length

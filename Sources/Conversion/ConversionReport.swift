@@ -1,3 +1,4 @@
+public import DiskImage
 import Synchronization
 
 /// What a conversion did.
@@ -27,6 +28,9 @@ public struct ConversionReport: Sendable, Encodable {
     /// What a user should know, though the conversion succeeded.
     public var warnings: [String]
 
+    /// What could not be read and became zeros, when salvaging.
+    public var lost: [LostRange]
+
     package init(
         source: String, sourceFormat: String, target: String, targetFormat: String, virtualSize: UInt64
     ) {
@@ -42,6 +46,7 @@ public struct ConversionReport: Sendable, Encodable {
         seconds = 0
         megabytesPerSecond = 0
         warnings = []
+        lost = []
     }
 
     /// Takes the counters of a finished job.
@@ -67,5 +72,6 @@ public struct ConversionReport: Sendable, Encodable {
         case seconds
         case megabytesPerSecond = "mb-per-second"
         case warnings
+        case lost
     }
 }

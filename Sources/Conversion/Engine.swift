@@ -13,6 +13,8 @@ struct WorkerContext {
     var files: [ImageFile]
     var layout: WriterLayout
     var minimumZeroRun: Int
+    /// Takes what can't be read; nil to make it an error.
+    var losses: Losses?
     /// Chunks in flight for each worker.
     var slots: Int
 }
@@ -22,11 +24,14 @@ package struct Engine {
     package var settings: ConversionSettings
     package var job: Job
     package var logger: Logger
+    /// Takes what can't be read, which becomes zeros; nil to make it an error.
+    package var losses: Losses?
 
-    package init(settings: ConversionSettings, job: Job, logger: Logger) {
+    package init(settings: ConversionSettings, job: Job, logger: Logger, losses: Losses? = nil) {
         self.settings = settings
         self.job = job
         self.logger = logger
+        self.losses = losses
     }
 
     /// Copies everything and writes the output's tables; the caller commits the output.
@@ -43,7 +48,7 @@ package struct Engine {
         let context = WorkerContext(
             planner: Planner(map: map, includesHoles: minimumZeroRun == 0),
             sequencer: Sequencer(writer: writer, output: output, wakes: wakes), output: output, job: job, files: files,
-            layout: layout, minimumZeroRun: minimumZeroRun, slots: settings.chunksInFlight)
+            layout: layout, minimumZeroRun: minimumZeroRun, losses: losses, slots: settings.chunksInFlight)
         job.wakeOnFailure(wakes)
         var threads: [WorkerThread] = []
         for (index, wake) in wakes.enumerated() {

@@ -16,6 +16,7 @@ final class Worker {
     private let output: Output
     private let job: Job
     private let files: [ImageFile]
+    private let losses: Losses?
     private let queue: any IOQueue
     private let encoder: ChunkEncoder
     private var reader: ChunkReader
@@ -36,8 +37,9 @@ final class Worker {
         output = context.output
         job = context.job
         files = context.files
+        losses = context.losses
         encoder = ChunkEncoder(layout: context.layout, minimumZeroRun: context.minimumZeroRun)
-        reader = ChunkReader(files: context.files)
+        reader = ChunkReader(files: context.files, losses: context.losses)
         let count = context.slots
         do throws(SystemCallError) {
             memory = try AlignedMemory(length: count * Slot.length)
@@ -152,6 +154,11 @@ final class Worker {
                 rebasing: slots[slot].transfers[index].memory[count...])
             return submit(slot, index)
         }
+        try ended(slot)
+    }
+
+    /// One of the slot's transfers has ended.
+    private func ended(_ slot: Int) throws(ImageError) {
         slots[slot].pending -= 1
         if slots[slot].pending == 0 { try advance(slot) }
     }
@@ -162,14 +169,17 @@ final class Worker {
         switch transfer.endpoint {
         case .source(let number):
             let file = files[number]
-            if errno.rawValue == 0 {
-                throw file.damaged("the file became shorter while it was read", at: transfer.offset)
-            }
             slots[slot].transfers[index].failures += 1
-            guard slots[slot].transfers[index].failures <= Transfer.maximumFailures else {
-                throw ImageError(
+            // Where the file ends it ends; other failures may pass.
+            guard errno.rawValue == 0 || slots[slot].transfers[index].failures > Transfer.maximumFailures else { break }
+            let failure =
+                errno.rawValue == 0
+                ? file.damaged("the file became shorter while it was read", at: transfer.offset)
+                : ImageError(
                     .inputUnreadable, "can't read the input", path: file.path, offset: transfer.offset, errno: errno)
-            }
+            guard let losses else { throw failure }
+            slots[slot].salvage(transfer, from: file, failure, losses: losses)
+            return try ended(slot)
         case .output(let file):
             if transfer.isDirect, errno == .invalidArgument {
                 output.files[file].abandonDirectIO()

@@ -18,4 +18,15 @@ package protocol DiskMap: AnyObject {
     ///   - limit: at least 1, and `offset + limit` is at most `virtualSize`.
     /// - Throws: ``ImageError`` with code `damaged` if a table or what it points to is not inside its file.
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent
+
+    /// How many of the `limit` bytes from `offset` share the fate of the first, for which ``extent(at:limit:)`` has
+    /// thrown even with the smallest limit: what the damaged table or table entry describes.
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64
+}
+
+extension DiskMap {
+    /// A page, for maps whose tables say nothing about more.
+    package func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        min(limit, 4096 - offset.bytes % 4096)
+    }
 }

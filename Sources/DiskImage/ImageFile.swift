@@ -20,12 +20,15 @@ package final class ImageFile: Sendable {
     private let whole: ImageFile?
 
     /// Opens the file at `path`.
-    /// - Parameter lock: take QEMU's locks for a reader and refuse an image that another process may write.
+    /// - Parameters:
+    ///   - location: the path in bytes, where it is not UTF-8 and `path` only tells of it.
+    ///   - lock: take QEMU's locks for a reader and refuse an image that another process may write.
     /// - Throws: `inputUnreadable` or `inputInUse`.
-    package init(path: String, lock: Bool) throws(ImageError) {
+    package init(path: String, location: FilePath? = nil, lock: Bool) throws(ImageError) {
         let descriptor: FileDescriptor
         do {
-            descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
+            descriptor = try FileDescriptor.open(
+                location ?? FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
         } catch {
             throw ImageError(.inputUnreadable, "can't open the input", path: path, errno: error as? Errno)
         }

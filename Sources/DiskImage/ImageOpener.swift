@@ -20,6 +20,8 @@ package struct ImageOpener: Sendable {
     package var vhdSize = VHDSize.current
     /// Opens a file in whatever format it is; for formats whose backing file may be in another.
     package var openImage: @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
+    /// Go on where files are missing, cut short or damaged: maps throw only when asked for what can't be told.
+    package var salvages = false
     /// Do without a manifest that can't be understood.
     package var ignoresManifest = false
     /// Which disk of a virtual machine is wanted, counted from 1; nil if it may have only one.
@@ -30,6 +32,8 @@ package struct ImageOpener: Sendable {
     package var findMember: (@Sendable (String) -> ImageFile?)?
     /// Every file that was opened, by this opener and those made from it.
     package private(set) var opened = OpenedFiles()
+    /// What was found wrong, by readers and maps made with this opener.
+    package let findings = Findings()
     /// The files through which the chain of parents has come, youngest first.
     private var descendants: [FileIdentity] = []
 
@@ -64,7 +68,11 @@ package struct ImageOpener: Sendable {
 
     /// Opens the image itself.
     package func open(_ path: String) throws(ImageError) -> ImageFile {
-        let file = try ImageFile(path: path, lock: locks)
+        try open(FilePath(path), called: path)
+    }
+
+    private func open(_ location: FilePath, called path: String) throws(ImageError) -> ImageFile {
+        let file = try ImageFile(path: path, location: location, lock: locks)
         opened.append(file)
         return file
     }
@@ -72,7 +80,11 @@ package struct ImageOpener: Sendable {
     /// Opens the file that `image` calls `name`: relative names start in the directory of `image`, both kinds of slash
     /// separate, and an absolute path that does not exist here (one of an ESXi or Windows host) is looked for by its
     /// last component beside the image. What is inside an archive can only name other members of it.
-    package func open(named name: String, by image: ImageFile) throws(ImageError) -> ImageFile {
+    /// - Parameter bytes: the name as the image has it, where `name` is what its encoding makes of it: files often keep
+    ///   the bytes of a name on their way from a system with another encoding.
+    package func open(
+        named name: String, bytes: [UInt8]? = nil, by image: ImageFile
+    ) throws(ImageError) -> ImageFile {
         if let findMember {
             guard let file = findMember(name) else {
                 throw ImageError(
@@ -82,8 +94,8 @@ package struct ImageOpener: Sendable {
             opened.append(file)
             return file
         }
-        let path = try find(name, by: image)
-        let file = try open(path)
+        let path = try find(name, bytes: bytes, by: image)
+        let file = try open(path, called: path.string)
         if file.isBlockDevice, !allowsOutsideFiles {
             throw ImageError(
                 .inputUnsupported, "the image names a device: \"\(name)\"",
@@ -93,8 +105,10 @@ package struct ImageOpener: Sendable {
     }
 
     /// Opens the parent or backing file that `image` calls `name`.
-    package func openParent(named name: String, by image: ImageFile) throws(ImageError) -> (ImageFile, ImageOpener) {
-        try openParent(named: [name], by: image)
+    package func openParent(
+        named name: String, bytes: [UInt8]? = nil, by image: ImageFile
+    ) throws(ImageError) -> (ImageFile, ImageOpener) {
+        try openParent(named: [name], bytes: bytes, by: image)
     }
 
     /// Opens the parent or backing file that `image` calls by several names: the first that leads to a file, or where
@@ -102,11 +116,13 @@ package struct ImageOpener: Sendable {
     /// - Returns: the file, and the opener for what it names in its turn.
     /// - Throws: `inputDamaged` if the chain comes back to a file it has been through, or is longer than
     ///   ``maximumDepth``.
-    package func openParent(named names: [String], by image: ImageFile) throws(ImageError) -> (ImageFile, ImageOpener) {
+    package func openParent(
+        named names: [String], bytes: [UInt8]? = nil, by image: ImageFile
+    ) throws(ImageError) -> (ImageFile, ImageOpener) {
         var next = self
         let file: ImageFile
-        if let name = names.first(where: { leadsToFile($0, by: image) }) {
-            file = try open(named: name, by: image)
+        if let name = names.first(where: { leadsToFile($0, bytes: bytes, by: image) }) {
+            file = try open(named: name, bytes: bytes, by: image)
         } else if !givenParents.isEmpty {
             file = try open(next.givenParents.removeFirst())
         } else {
@@ -142,18 +158,17 @@ package struct ImageOpener: Sendable {
     private static func isNoFile(_ name: String) -> Bool { name.hasPrefix("json:") || name.contains("://") }
 
     /// Whether there is a file that `image` may mean by `name`, be it one it must not name.
-    private func leadsToFile(_ name: String, by image: ImageFile) -> Bool {
+    private func leadsToFile(_ name: String, bytes: [UInt8]?, by image: ImageFile) -> Bool {
         guard !Self.isNoFile(name) else { return false }
         if let findMember { return findMember(name) != nil }
-        let directory = FilePath(image.path).removingLastComponent()
-        return Self.candidates(name: name, directory: directory).contains { unsafe access($0.string, F_OK) == 0 }
+        return candidates(name, bytes: bytes, by: image).contains(where: \.exists)
     }
 
     /// The path of the first candidate inside the image's directory, or of one outside if that is allowed.
-    private func find(_ name: String, by image: ImageFile) throws(ImageError) -> String {
+    private func find(_ name: String, bytes: [UInt8]?, by image: ImageFile) throws(ImageError) -> FilePath {
         let directory = FilePath(image.path).removingLastComponent()
-        let existing = Self.candidates(name: name, directory: directory).filter { unsafe access($0.string, F_OK) == 0 }
-        if let inside = existing.first(where: { Self.isInside($0, directory) }) { return inside.string }
+        let existing = candidates(name, bytes: bytes, by: image).filter(\.exists)
+        if let inside = existing.first(where: { Self.isInside($0, directory) }) { return inside }
         guard let outside = existing.first else {
             throw ImageError(
                 .inputUnreadable, "the image needs the file \"\(name)\", which is not there",
@@ -164,14 +179,22 @@ package struct ImageOpener: Sendable {
                 .inputUnsupported, "the image names a file outside its own directory: \"\(name)\"",
                 advice: "if you trust the image, pass --allow-outside-files", path: image.path)
         }
-        return outside.string
+        return outside
+    }
+
+    /// What `image` may mean by `name`, decoded and as it has it.
+    private func candidates(_ name: String, bytes: [UInt8]?, by image: ImageFile) -> [FilePath] {
+        let directory = FilePath(image.path).removingLastComponent()
+        let decoded = Self.candidates(name: FilePath(name), directory: directory)
+        guard let bytes else { return decoded }
+        return decoded + Self.candidates(name: FilePath(bytes: bytes), directory: directory)
     }
 
     /// Where `name` may be: as given, with slashes instead of backslashes, in the sibling directory of that name, and
     /// under its last component beside the image.
-    static func candidates(name: String, directory: FilePath) -> [FilePath] {
-        let slashed = FilePath(String(name.map { $0 == "\\" ? "/" : $0 }))
-        var candidates = [directory.pushing(FilePath(name)), directory.pushing(slashed)]
+    static func candidates(name: FilePath, directory: FilePath) -> [FilePath] {
+        let slashed = name.replacingBackslashes
+        var candidates = [directory.pushing(name), directory.pushing(slashed)]
         if let base = slashed.lastComponent {
             if let parent = slashed.removingLastComponent().lastComponent {
                 candidates.append(directory.appending("..").appending(parent).appending(base))
@@ -183,14 +206,7 @@ package struct ImageOpener: Sendable {
 
     private static func isInside(_ path: FilePath, _ directory: FilePath) -> Bool {
         let base = directory.isEmpty ? FilePath(".") : directory
-        guard let resolved = resolve(path), let root = resolve(base) else { return false }
+        guard let resolved = path.resolved, let root = base.resolved else { return false }
         return resolved.starts(with: root)
-    }
-
-    /// The path with every link resolved, or nil if it leads nowhere.
-    private static func resolve(_ path: FilePath) -> FilePath? {
-        guard let resolved = unsafe realpath(path.string, nil) else { return nil }
-        defer { unsafe free(resolved) }
-        return FilePath(unsafe String(cString: resolved))
     }
 }

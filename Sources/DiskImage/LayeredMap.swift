@@ -32,4 +32,13 @@ package final class LayeredMap: DiskMap {
         }
         return below
     }
+
+    package func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        // The layer fails, or the parent where the layer has nothing.
+        guard let extent = try? layer.extent(at: offset, limit: limit), extent.content == .unallocated,
+            offset.bytes < parent.virtualSize
+        else { return layer.unmappableLength(at: offset, limit: limit) }
+        let shared = min(extent.length, parent.virtualSize - offset.bytes)
+        return parent.unmappableLength(at: offset, limit: shared)
+    }
 }

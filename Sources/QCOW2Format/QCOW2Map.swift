@@ -19,8 +19,9 @@ final class QCOW2Map: DiskMap {
     /// What a cluster is that is not allocated: zero, or the backing file's.
     private let absent: Extent.Content
 
+    /// - Parameter tolerant: damaged L1 entries are errors only when they are needed.
     init(
-        file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, absent: Extent.Content
+        file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, absent: Extent.Content, tolerant: Bool
     ) throws(ImageError) {
         self.absent = absent
         self.file = file
@@ -37,14 +38,12 @@ final class QCOW2Map: DiskMap {
 
         var tables: [UInt64] = []
         for (index, offset) in l1.enumerated() where offset != 0 {
-            let entryOffset = header.l1TableOffset + UInt64(index) * 8
-            guard offset % cluster == 0 else {
-                throw file.damaged("L1 entry \(index) is not aligned to a cluster: byte \(offset)", at: entryOffset)
+            do throws(ImageError) {
+                try Self.requireTable(at: offset, index: index, file: file, header: header)
+                tables.append(offset)
+            } catch {
+                guard tolerant else { throw error }
             }
-            guard offset <= file.size, cluster <= file.size - offset else {
-                throw file.damaged("L1 entry \(index) points past the end of the file: byte \(offset)", at: entryOffset)
-            }
-            tables.append(offset)
         }
         let refcountLength = UInt64(header.refcountTableClusters) * cluster
         let others = [
@@ -54,6 +53,25 @@ final class QCOW2Map: DiskMap {
         metadata = try MetadataRanges(tables: tables, tableLength: cluster, others: others) { first, second in
             file.damaged("two of the qcow2's tables overlap: one starts at byte \(first)", at: second)
         }
+    }
+
+    /// Throws unless the L1 entry points at an L2 table that can be there.
+    private static func requireTable(
+        at offset: UInt64, index: Int, file: ImageFile, header: QCOW2Header
+    ) throws(ImageError) {
+        let entryOffset = header.l1TableOffset + UInt64(index) * 8
+        guard offset % header.clusterSize == 0 else {
+            throw file.damaged("L1 entry \(index) is not aligned to a cluster: byte \(offset)", at: entryOffset)
+        }
+        guard offset <= file.size, header.clusterSize <= file.size - offset else {
+            throw file.damaged("L1 entry \(index) points past the end of the file: byte \(offset)", at: entryOffset)
+        }
+    }
+
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        let isLoaded = (try? load(Int(offset.bytes / header.l2Coverage))) != nil
+        let unit = isLoaded ? header.clusterSize : header.l2Coverage
+        return min(limit, unit - offset.bytes % unit)
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
@@ -172,6 +190,7 @@ final class QCOW2Map: DiskMap {
 
     private func load(_ index: Int) throws(ImageError) {
         guard table.index != index else { return }
+        try Self.requireTable(at: l1[index], index: index, file: file, header: header)
         let bytes = try file.read(at: l1[index], count: Int(header.clusterSize), what: "L2 table")
         let words = (0..<bytes.count / 8).map { bytes.bigEndian(UInt64.self, at: $0 * 8) }
         guard header.l2EntryLength > 8 else {

@@ -56,8 +56,10 @@ package struct QCOW2Reader: ImageReader {
                 .map { extensions.incompatibleFeatureName(bit: $0) }
             throw file.unsupported("the image needs unknown features: \(names.joined(separator: ", "))", at: 72)
         }
-        guard !header.incompatible.contains(.corrupt) else {
-            throw file.damaged("the image is marked corrupt", at: 72, advice: "repair it: qemu-img check -r all")
+        guard opener.salvages || !header.incompatible.contains(.corrupt) else {
+            throw file.damaged(
+                "the image is marked corrupt", at: 72,
+                advice: "repair it: qemu-img check -r all; --salvage reads what can be read")
         }
         if let encryption = header.encryptionName {
             throw file.unsupported(
@@ -67,10 +69,12 @@ package struct QCOW2Reader: ImageReader {
         }
         let dataFile = try openDataFile()
         guard let backingFile else {
-            return try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .zero)
+            return try QCOW2Map(
+                file: file, dataFile: dataFile, header: header, absent: .zero, tolerant: opener.salvages)
         }
         return LayeredMap(
-            try QCOW2Map(file: file, dataFile: dataFile, header: header, absent: .unallocated),
+            try QCOW2Map(
+                file: file, dataFile: dataFile, header: header, absent: .unallocated, tolerant: opener.salvages),
             over: try openBackingMap(backingFile))
     }
 

@@ -10,11 +10,13 @@ extension Converter {
         let start = clock.now
         let settings = try makeSettings()
         let format = try target.resolvedFormat()
-        let (reader, files) = try source.open()
+        let (reader, opener) = try source.open()
+        let files = opener.opened
         let info = reader.info
         for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
 
-        let map = try source.makeMap(reader)
+        let losses = source.salvages ? Losses() : nil
+        let map = try makeMap(reader, losses: losses)
         let survey = try Survey(map) { job.isStopped }
         guard map.virtualSize <= Self.maximumSize else {
             throw ImageError(
@@ -30,23 +32,31 @@ extension Converter {
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try prepare(output, format, virtualSize: virtualSize)
         job.begin(.copying, total: survey.dataBytes)
-        let check = try DigestCheck(files.expectations, job: job, isFatal: !source.ignoresManifest)
+        let check = try DigestCheck(
+            files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
         defer { check.stop() }
-        let engine = Engine(settings: settings, job: job, logger: logger)
+        let engine = Engine(settings: settings, job: job, logger: logger, losses: losses)
         let fileSizes = try engine.copy(map, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: survey.dataBytes)
-        let mismatches = try check.finish().map(\.description)
-        for mismatch in mismatches { logger.warning("\(mismatch)") }
-        try files.requireUnshortened()
+        let found = opener.findings.warnings + (try check.finish().map(\.description))
+        for warning in found { logger.warning("\(warning)") }
+        if losses == nil { try files.requireUnshortened() }
         try output.commit(sizes: fileSizes)
 
         var report = ConversionReport(
             source: source.path, sourceFormat: info.format.rawValue, target: target.path,
             targetFormat: format.name.rawValue, virtualSize: virtualSize)
-        report.warnings = info.warnings + mismatches
+        report.warnings = info.warnings + found
+        report.lost = losses?.ranges ?? []
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))
         return report
+    }
+
+    private func makeMap(_ reader: any ImageReader, losses: Losses?) throws(ImageError) -> sending any DiskMap {
+        let map = try source.makeMap(reader)
+        guard let losses else { return map }
+        return SalvagingMap(map, losses: losses)
     }
 
     /// What a file's offsets reach, less room for tables.

@@ -26,6 +26,9 @@ public struct DiskImageSource: Sendable {
     /// Which of its two sizes a VHD has.
     public var vhdSize = VHDSize.current
 
+    /// Makes zeros of what can't be read, lists it in the report's `lost`, and goes on.
+    public var salvages = false
+
     /// The image at `path`.
     public init(path: String, format: ImageFormat? = nil) {
         self.path = path
@@ -39,8 +42,9 @@ public struct DiskImageSource: Sendable {
     }
 
     /// Opens the image.
-    /// - Returns: its reader, and the files it consists of, more of which may be opened by making the map.
-    package func open() throws(ImageError) -> (reader: any ImageReader, files: OpenedFiles) {
+    /// - Returns: its reader, and the opener that knows the files it consists of and what is wrong with them, of which
+    ///   making the map may find more.
+    package func open() throws(ImageError) -> (reader: any ImageReader, opener: ImageOpener) {
         if let format, FormatRegistry.reader(of: format) == nil {
             throw ImageError(
                 .invalidOption, "the input format \"\(format.rawValue)\" is not known",
@@ -52,12 +56,13 @@ public struct DiskImageSource: Sendable {
         }
         opener.givenParents = parents
         opener.ignoresParentChanges = ignoresParentChanges
+        opener.salvages = salvages
         opener.trustsRawBacking = trustsRawBacking
         opener.vhdSize = vhdSize
         opener.disk = disk
         opener.ignoresManifest = ignoresManifest
         let file = try opener.open(path)
-        return (try ImageProbe.open(file, format: format, opener: opener), opener.opened)
+        return (try ImageProbe.open(file, format: format, opener: opener), opener)
     }
 
     /// The map of the state of the disk that is to be read.

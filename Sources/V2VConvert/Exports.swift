@@ -6,6 +6,7 @@
 @_exported public import struct DiskImage.ImageFormat
 @_exported public import struct DiskImage.ImageInfo
 @_exported public import enum DiskImage.InfoValue
+@_exported public import struct DiskImage.LostRange
 @_exported public import struct DiskImage.SnapshotInfo
 @_exported public import enum DiskImage.SnapshotSelector
 @_exported public import enum DiskImage.VHDSize

@@ -1,4 +1,5 @@
 import DiskImage
+import VMDKFormat
 
 /// Finds out what an image is by its content.
 ///
@@ -19,7 +20,7 @@ enum ImageProbe {
             }
             reader = said
         } else {
-            reader = try recognise(file)
+            reader = try recognise(file, opener)
         }
         guard !reader.describesMachine || !opener.isInsideAppliance else {
             throw file.unsupported(
@@ -33,13 +34,20 @@ enum ImageProbe {
         return try reader.init(file: file, opener: opener)
     }
 
-    private static func recognise(_ file: ImageFile) throws(ImageError) -> any ImageReader.Type {
+    private static func recognise(
+        _ file: ImageFile, _ opener: ImageOpener
+    ) throws(ImageError) -> any ImageReader.Type {
         let probe = try ProbeData(file: file)
         for reader in FormatRegistry.readers where reader.recognises(probe) { return reader }
         if let foreign = ForeignSignature.find(in: probe, path: file.path) {
             throw ImageError(
                 .inputFormat, "this looks like \(foreign.description), not like a raw disk", advice: foreign.advice,
                 path: file.path)
+        }
+        if BareExtent.descriptorPath(of: file.path) != nil {
+            opener.findings.warn(
+                "\(file.path): this is the data of a VMDK without its descriptor, perhaps without later snapshots; "
+                    + BareExtent.advice(for: file.path))
         }
         guard let raw = FormatRegistry.readers.last else { preconditionFailure("there are no formats") }
         return raw

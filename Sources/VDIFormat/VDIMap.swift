@@ -49,6 +49,10 @@ final class VDIMap: DiskMap {
         return Extent(length: length, content: .data(file: 0, offset: HostOffset(start)))
     }
 
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        min(limit, UInt64(header.blockSize) - offset.bytes % UInt64(header.blockSize))
+    }
+
     /// How a block is stored.
     private enum Stored: Equatable {
         case absent

@@ -73,6 +73,10 @@ final class VHDMap: DiskMap {
         return Extent(length: length, content: .data(file: 0, offset: HostOffset(position)))
     }
 
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        min(limit, UInt64(header.blockSize) - offset.bytes % UInt64(header.blockSize))
+    }
+
     /// Where a block's bitmap is stored, nil if the block is not there. The bitmap is ignored unless there is a parent:
     /// everyone does, whatever the specification says.
     private func hostOffset(of index: Int) throws(ImageError) -> UInt64? {

@@ -75,6 +75,7 @@ package struct VHDReader: ImageReader {
     private func openParent(_ header: VHDDynamicHeader) throws(ImageError) -> VHDReader {
         let (parentFile, parentOpener) = try opener.openParent(named: header.parentNames, by: file)
         let parent = try VHDReader(file: parentFile, opener: parentOpener)
+        for warning in parent.info.warnings { opener.findings.warn("\(parentFile.path): \(warning)") }
         guard opener.ignoresParentChanges || parent.footer.identifier == header.parentIdentifier else {
             throw file.damaged(
                 "the disk \"\(parentFile.path)\" is not the parent: its identifier is another",

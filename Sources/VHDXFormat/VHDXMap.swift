@@ -61,6 +61,10 @@ final class VHDXMap: DiskMap {
         }
     }
 
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        min(limit, metadata.blockSize - offset.bytes % metadata.blockSize)
+    }
+
     /// How a block is stored; whole or in part, at a host offset.
     private enum Stored: Equatable {
         case absent

@@ -57,6 +57,7 @@ package struct VHDXReader: ImageReader {
     private func openParent(_ locator: VHDXParentLocator) throws(ImageError) -> VHDXReader {
         let (parentFile, parentOpener) = try opener.openParent(named: locator.names, by: file)
         let parent = try VHDXReader(file: parentFile, opener: parentOpener)
+        for warning in parent.info.warnings { opener.findings.warn("\(parentFile.path): \(warning)") }
         guard parent.metadata.logicalSectorSize == metadata.logicalSectorSize else {
             throw file.damaged(
                 "the parent \"\(parentFile.path)\" has sectors of \(parent.metadata.logicalSectorSize) bytes, the snapshot "

@@ -5,30 +5,44 @@ struct DescriptorError: Error, Equatable {
 }
 
 extension Descriptor {
-    /// Whether bytes that are in no binary format are a descriptor: text in which a `createType` key occurs, or whose
-    /// first line is the customary comment.
+    /// Whether bytes that are in no binary format are a descriptor: text with a `createType` key, an extent line, or the
+    /// customary comment.
     static func isRecognisable(_ prefix: [UInt8]) -> Bool {
         // What follows the first NUL says nothing: QEMU leaves the rest of a longer text there when it changes the CID.
-        let text = prefix.prefix { $0 != 0 }
-        return lines(of: text).contains { line in
-            let lower = line.lowercased()
-            return lower.hasPrefix("# disk descriptorfile") || keyAndValue(line)?.key.lowercased() == "createtype"
+        DescriptorText(prefix).lines.contains { line in
+            line.text.lowercased().hasPrefix("# disk descriptorfile")
+                || keyAndValue(line.text)?.key.lowercased() == "createtype"
+                || (try? ExtentLine(parsing: line.text, number: 0)) != nil
         }
     }
 
     /// Parses a descriptor; whatever real software writes is accepted: any line ends, blanks around `=`, any case of
-    /// keywords, a byte-order mark, keys in any order. The text ends at the first NUL.
+    /// keywords, a byte-order mark, keys in any order, names in any encoding. The text ends at the first NUL.
     init(parsing bytes: some Collection<UInt8>) throws(DescriptorError) {
-        for (number, line) in Self.lines(of: bytes.prefix { $0 != 0 }).enumerated() where !line.hasPrefix("#") {
-            if line.isEmpty { continue }
-            if let extent = try ExtentLine(parsing: line, number: number + 1) {
+        for (number, line) in DescriptorText(bytes).lines.enumerated() where !line.text.hasPrefix("#") {
+            if line.text.isEmpty { continue }
+            if var extent = try ExtentLine(parsing: line.text, number: number + 1) {
+                extent.rawFileName = line.bytes.flatMap(Self.quoted)
                 extents.append(extent)
-            } else if let (key, value) = Self.keyAndValue(line) {
+            } else if let (key, value) = Self.keyAndValue(line.text) {
                 try assign(value, to: key, line: number + 1)
+                if key.lowercased() == "parentfilenamehint" {
+                    rawParentFileNameHint = line.bytes.flatMap(Self.quoted)
+                }
             } else {
-                throw DescriptorError(line: number + 1, message: "\"\(line)\" is neither a key nor an extent")
+                throw DescriptorError(line: number + 1, message: "\"\(line.text)\" is neither a key nor an extent")
             }
         }
+    }
+
+    /// What is between the first and the last quote of a line. No encoding that descriptors are in has a quote as the
+    /// second byte of a character.
+    private static func quoted(_ line: [UInt8]) -> [UInt8]? {
+        let quote = UInt8(ascii: "\"")
+        guard let first = line.firstIndex(of: quote), let last = line.lastIndex(of: quote), first < last else {
+            return nil
+        }
+        return Array(line[(first + 1)..<last])
     }
 
     private mutating func assign(_ value: String, to key: String, line: Int) throws(DescriptorError) {
@@ -49,22 +63,8 @@ extension Descriptor {
         }
     }
 
-    /// The lines without surrounding blanks; LF, CR and CRLF all end a line (an empty one between CR and LF is harmless).
-    private static func lines(of bytes: some Collection<UInt8>) -> [String] {
-        let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-        let text = bytes.starts(with: byteOrderMark) ? bytes.dropFirst(3) : bytes.dropFirst(0)
-        return text.split(omittingEmptySubsequences: false) { $0 == 0x0A || $0 == 0x0D }.map { line in
-            let trimmed = line.drop(while: isBlank)
-            let kept = trimmed.prefix(trimmed.count - trimmed.reversed().prefix(while: isBlank).count)
-            // Names in other encodings than UTF-8 keep their bytes as Latin-1 characters.
-            return String(validating: kept, as: UTF8.self) ?? String(String.UnicodeScalarView(kept.map { .init($0) }))
-        }
-    }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
-
     /// Splits `key = "value"`; quotes around the value are optional.
-    private static func keyAndValue(_ line: String) -> (key: String, value: String)? {
+    static func keyAndValue(_ line: String) -> (key: String, value: String)? {
         guard let equals = line.firstIndex(of: "=") else { return nil }
         let key = line[..<equals].trimmingBlanks
         var value = line[line.index(after: equals)...].trimmingBlanks

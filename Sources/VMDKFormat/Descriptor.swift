@@ -6,6 +6,8 @@ struct Descriptor: Equatable {
     var parentContentID: UInt32?
     /// `parentFileNameHint`.
     var parentFileNameHint: String?
+    /// The hint's bytes, if the descriptor is not in UTF-8.
+    var rawParentFileNameHint: [UInt8]?
     /// `createType`, as written: a name for messages; the extent lines decide.
     var createType: String?
     /// In the order of the virtual disk.
@@ -22,7 +24,8 @@ struct Descriptor: Equatable {
 
     static func == (left: Descriptor, right: Descriptor) -> Bool {
         left.contentID == right.contentID && left.parentContentID == right.parentContentID
-            && left.parentFileNameHint == right.parentFileNameHint && left.createType == right.createType
+            && left.parentFileNameHint == right.parentFileNameHint
+            && left.rawParentFileNameHint == right.rawParentFileNameHint && left.createType == right.createType
             && left.extents == right.extents && left.database.elementsEqual(right.database, by: ==)
     }
 }
@@ -35,6 +38,8 @@ struct ExtentLine: Equatable {
     var kind: Kind
     /// Absent for `ZERO`.
     var fileName: String?
+    /// The name's bytes, if the descriptor is not in UTF-8.
+    var rawFileName: [UInt8]?
     /// Sector of the file where a flat extent starts.
     var offset: UInt64
 

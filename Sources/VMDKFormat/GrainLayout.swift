@@ -6,6 +6,8 @@ struct GrainLayout {
     var tableEntries: UInt64
     /// Byte offset of the grain directory.
     var directoryOffset: UInt64
+    /// Byte offset of the second copy of the grain directory, which has grain tables of its own; nil for none.
+    var redundantDirectoryOffset: UInt64?
     /// Entries of the grain directory, already bounded.
     var directoryEntries: Int
     /// Bytes of a grain's own header if grains are compressed: 12 with markers, 4 without.
@@ -26,10 +28,14 @@ extension SparseHeader {
             let start = descriptorOffset * VMDK.sectorSize
             reserved.append(start..<start + descriptorSize * VMDK.sectorSize)
         }
+        func bytes(_ sector: UInt64) -> UInt64 {
+            let product = sector.multipliedReportingOverflow(by: VMDK.sectorSize)
+            return product.overflow ? .max : product.partialValue
+        }
+        let hasRedundant = flags.contains(.redundantDirectory) && redundantDirectoryOffset != 0
         return GrainLayout(
-            grainLength: grainLength, tableEntries: grainTableEntries,
-            directoryOffset: directoryOffset.multipliedReportingOverflow(by: VMDK.sectorSize).overflow
-                ? .max : directoryOffset * VMDK.sectorSize,
+            grainLength: grainLength, tableEntries: grainTableEntries, directoryOffset: bytes(directoryOffset),
+            redundantDirectoryOffset: hasRedundant ? bytes(redundantDirectoryOffset) : nil,
             directoryEntries: Int(directoryEntries),
             compressedHeaderLength: isCompressed ? (flags.contains(.markers) ? 12 : 4) : nil, reserved: reserved)
     }

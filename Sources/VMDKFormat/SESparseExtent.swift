@@ -101,6 +101,13 @@ final class SESparseExtent {
         }
     }
 
+    /// Bytes from `offset` that can't be told if those at `offset` can't.
+    func unmappableLength(at offset: UInt64) -> UInt64 {
+        let isLoaded = (try? load(Int(offset / SESparseHeader.tableCoverage))) != nil
+        let unit = isLoaded ? SESparseHeader.grainLength : SESparseHeader.tableCoverage
+        return unit - offset % unit
+    }
+
     private func grain(_ index: Int) throws(ImageError) -> Grain {
         let entry = table.entries[index]
         switch entry >> 60 {

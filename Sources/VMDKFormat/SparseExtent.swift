@@ -9,9 +9,11 @@ final class SparseExtent {
     private let layout: GrainLayout
     /// Bytes of virtual disk, from the extent line where there is one.
     let length: UInt64
-    /// Sectors of the grain tables, 0 for an absent one.
-    private let directory: [UInt32]
+    private let directory: GrainDirectory
+    /// The copy that some writers keep, with tables of its own; read when the first has proved damaged.
+    private var redundant: GrainDirectory?
     private let metadata: MetadataRanges
+    private let findings: Findings
     /// The table used last; no entries if all are zero.
     private var table: (index: Int, entries: [UInt32]) = (-1, [])
 
@@ -22,42 +24,55 @@ final class SparseExtent {
     ///   - layout: from the header, or from the footer of a stream.
     ///   - length: bytes of virtual disk.
     ///   - absent: what a grain is that is not allocated.
+    ///   - findings: is told if the redundant tables had to be used.
+    ///   - tolerant: leave out tables that can't be read; to ask for what they describe is an error then.
     init(
-        file: ImageFile, fileIndex: Int, layout: GrainLayout, length: UInt64, absent: Extent.Content
+        file: ImageFile, fileIndex: Int, layout: GrainLayout, length: UInt64, absent: Extent.Content,
+        findings: Findings, tolerant: Bool
     ) throws(ImageError) {
         self.absent = absent
         self.file = file
         self.fileIndex = fileIndex
         self.layout = layout
         self.length = length
-        let count = layout.directoryEntries
-        let start = layout.directoryOffset
-        guard start > 0 else { throw file.damaged("the grain directory is not inside the file: byte 0") }
-        let bytes = try file.read(at: start, count: count * 4, what: "grain directory")
-        directory = (0..<count).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
-
-        var tables: [UInt64] = []
-        for (index, sector) in directory.enumerated() where sector != 0 {
-            let offset = UInt64(sector) * VMDK.sectorSize
-            guard offset <= file.size, layout.tableLength <= file.size - offset else {
-                throw file.damaged(
-                    "grain table \(index) is not inside the file: sector \(sector)", at: start + UInt64(index) * 4)
-            }
-            tables.append(offset)
+        self.findings = findings
+        do throws(ImageError) {
+            directory = try GrainDirectory(file: file, offset: layout.directoryOffset, layout: layout)
+        } catch {
+            guard let copy = Self.redundantDirectory(file, layout) else { throw error }
+            directory = copy
+            findings.warn("\(file.path): the grain directory is damaged; its redundant copy was used")
         }
+        var tables: [UInt64] = []
+        for (index, sector) in directory.tables.enumerated() where sector != 0 {
+            do throws(ImageError) {
+                try directory.requireInside(index, file: file, layout: layout)
+                tables.append(UInt64(sector) * VMDK.sectorSize)
+            } catch {
+                if redundant == nil { redundant = Self.redundantDirectory(file, layout) }
+                guard tolerant || redundant != nil else { throw error }
+            }
+        }
+        let start = directory.offset
         metadata = try MetadataRanges(
             tables: tables, tableLength: layout.tableLength,
-            others: layout.reserved + [start..<start + UInt64(count) * 4]
+            others: layout.reserved + [start..<start + UInt64(directory.tables.count) * 4]
         ) { first, second in
             file.damaged("two of the VMDK's tables overlap: one starts at byte \(first)", at: second)
         }
     }
 
+    private static func redundantDirectory(_ file: ImageFile, _ layout: GrainLayout) -> GrainDirectory? {
+        layout.redundantDirectoryOffset.flatMap { try? GrainDirectory(file: file, offset: $0, layout: layout) }
+    }
+
     /// The extent of the disk map at `offset` of this extent, at most `limit` bytes, all inside ``length``.
     func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> Extent {
         let tableIndex = Int(offset / layout.tableCoverage)
-        guard tableIndex < directory.count else { return Extent(length: limit, content: absent) }
-        guard directory[tableIndex] != 0 else { return absentTables(from: tableIndex, offset: offset, limit: limit) }
+        guard tableIndex < directory.tables.count else { return Extent(length: limit, content: absent) }
+        guard directory.tables[tableIndex] != 0 else {
+            return absentTables(from: tableIndex, offset: offset, limit: limit)
+        }
         try load(tableIndex)
         let within = offset % layout.tableCoverage
         let limit = min(limit, layout.tableCoverage - within)
@@ -74,9 +89,9 @@ final class SparseExtent {
 
     private func absentTables(from tableIndex: Int, offset: UInt64, limit: UInt64) -> Extent {
         var end = tableIndex + 1
-        while end < directory.count, directory[end] == 0 { end += 1 }
+        while end < directory.tables.count, directory.tables[end] == 0 { end += 1 }
         // Behind the last table nothing is allocated, up to the length that the descriptor gives.
-        let run = end == directory.count ? limit : UInt64(end) * layout.tableCoverage - offset
+        let run = end == directory.tables.count ? limit : UInt64(end) * layout.tableCoverage - offset
         return Extent(length: min(run, limit), content: absent)
     }
 
@@ -136,7 +151,7 @@ final class SparseExtent {
 
     private func validate(_ range: Range<UInt64>, entry: Int) throws(ImageError) {
         let place = "entry \(entry) of grain table \(table.index)"
-        let entryOffset = UInt64(directory[table.index]) * VMDK.sectorSize + UInt64(entry) * 4
+        let entryOffset = UInt64(directory.tables[table.index]) * VMDK.sectorSize + UInt64(entry) * 4
         guard range.upperBound <= file.size else {
             throw file.damaged(
                 "\(place) points past the end of the file (grain at byte \(range.lowerBound), file of \(file.size))",
@@ -147,16 +162,52 @@ final class SparseExtent {
         }
     }
 
+    /// Bytes from `offset` that can't be told if those at `offset` can't: up to the end of the grain, or of what the
+    /// grain table describes.
+    func unmappableLength(at offset: UInt64) -> UInt64 {
+        let tableIndex = Int(offset / layout.tableCoverage)
+        let isLoaded = tableIndex < directory.tables.count && (try? load(tableIndex)) != nil
+        let unit = isLoaded ? layout.grainLength : layout.tableCoverage
+        return unit - offset % unit
+    }
+
     private func load(_ index: Int) throws(ImageError) {
         guard table.index != index else { return }
-        let bytes = try file.read(
-            at: UInt64(directory[index]) * VMDK.sectorSize, count: Int(layout.tableLength), what: "grain table")
-        // QEMU and VMware write all tables of a disk, so most tables of a large disk say nothing.
-        guard !ZeroScan.isZero(bytes) else {
-            table = (index, [])
-            return
+        let entries: [UInt32]
+        do throws(ImageError) {
+            entries = try read(index, of: directory)
+            // Without a copy, a damaged entry is an error when what it describes is wanted, and only then.
+            guard !entries.allSatisfy(isInside), let copy = try? redundantEntries(index), copy.allSatisfy(isInside)
+            else {
+                table = (index, entries)
+                return
+            }
+            table = (index, copy)
+        } catch {
+            guard let copy = try? redundantEntries(index) else { throw error }
+            table = (index, copy)
         }
-        let entries = (0..<Int(layout.tableEntries)).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
-        table = (index, entries)
+        findings.warn("\(file.path): grain table \(index) is damaged; its redundant copy was used")
+    }
+
+    private func redundantEntries(_ index: Int) throws(ImageError) -> [UInt32] {
+        if redundant == nil { redundant = Self.redundantDirectory(file, layout) }
+        guard let redundant, redundant.offset != directory.offset, redundant.tables[index] != 0 else {
+            throw file.damaged("there is no redundant grain table \(index)")
+        }
+        return try read(index, of: redundant)
+    }
+
+    /// Whether a grain's start lies inside the file.
+    private func isInside(_ entry: UInt32) -> Bool { UInt64(entry) * VMDK.sectorSize < file.size }
+
+    /// The entries of a table; none if all are zero.
+    private func read(_ index: Int, of directory: GrainDirectory) throws(ImageError) -> [UInt32] {
+        try directory.requireInside(index, file: file, layout: layout)
+        let bytes = try file.read(
+            at: UInt64(directory.tables[index]) * VMDK.sectorSize, count: Int(layout.tableLength), what: "grain table")
+        // QEMU and VMware write all tables of a disk, so most tables of a large disk say nothing.
+        guard !ZeroScan.isZero(bytes) else { return [] }
+        return (0..<Int(layout.tableEntries)).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
     }
 }

@@ -76,8 +76,8 @@ struct SparseExtentBuilder {
         }
         let header = SparseHeader(
             version: 1, flags: [.newlineTest, .redundantDirectory], capacity: capacity, descriptorSize: descriptorSize,
-            directoryOffset: directory)
-        let bytes = header.bytes(redundantDirectory: redundantDirectory, overhead: overhead)
+            directoryOffset: directory, redundantDirectoryOffset: redundantDirectory)
+        let bytes = header.bytes(overhead: overhead)
         try output.write(bytes + descriptor, file: file, at: HostOffset(0))
     }
 }

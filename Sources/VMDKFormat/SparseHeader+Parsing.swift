@@ -20,6 +20,7 @@ extension SparseHeader {
         descriptorOffset = bytes.littleEndian(UInt64.self, at: 28)
         descriptorSize = bytes.littleEndian(UInt64.self, at: 36)
         grainTableEntries = UInt64(bytes.littleEndian(UInt32.self, at: 44))
+        redundantDirectoryOffset = bytes.littleEndian(UInt64.self, at: 48)
         directoryOffset = bytes.littleEndian(UInt64.self, at: 56)
         isUnclean = bytes[72] != 0
         isCompressed = bytes.littleEndian(UInt16.self, at: 77) == 1

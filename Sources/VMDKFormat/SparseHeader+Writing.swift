@@ -9,19 +9,20 @@ extension SparseHeader {
     static let writtenDescriptorSize: UInt64 = 20
 
     /// The header of an extent that is written.
-    init(version: UInt32, flags: Flags, capacity: UInt64, descriptorSize: UInt64, directoryOffset: UInt64) {
+    init(
+        version: UInt32, flags: Flags, capacity: UInt64, descriptorSize: UInt64, directoryOffset: UInt64,
+        redundantDirectoryOffset: UInt64 = 0
+    ) {
         self.init(
             version: version, flags: flags, capacity: capacity, grainSize: Self.writtenGrain,
             descriptorOffset: descriptorSize == 0 ? 0 : 1, descriptorSize: descriptorSize,
-            grainTableEntries: Self.writtenTableEntries, directoryOffset: directoryOffset, isUnclean: false,
-            isCompressed: flags.contains(.compressed))
+            grainTableEntries: Self.writtenTableEntries, redundantDirectoryOffset: redundantDirectoryOffset,
+            directoryOffset: directoryOffset, isUnclean: false, isCompressed: flags.contains(.compressed))
     }
 
     /// The sector on disk.
-    /// - Parameters:
-    ///   - redundantDirectory: sector of the redundant grain directory, 0 for none.
-    ///   - overhead: sectors before the first grain.
-    func bytes(redundantDirectory: UInt64, overhead: UInt64) -> [UInt8] {
+    /// - Parameter overhead: sectors before the first grain.
+    func bytes(overhead: UInt64) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Self.length)
         bytes.replaceSubrange(0..<4, with: VMDK.sparseMagic)
         bytes.storeLittleEndian(version, at: 4)
@@ -31,7 +32,7 @@ extension SparseHeader {
         bytes.storeLittleEndian(descriptorOffset, at: 28)
         bytes.storeLittleEndian(descriptorSize, at: 36)
         bytes.storeLittleEndian(UInt32(grainTableEntries), at: 44)
-        bytes.storeLittleEndian(redundantDirectory, at: 48)
+        bytes.storeLittleEndian(redundantDirectoryOffset, at: 48)
         bytes.storeLittleEndian(directoryOffset, at: 56)
         bytes.storeLittleEndian(overhead, at: 64)
         bytes.replaceSubrange(73..<77, with: [0x0A, 0x20, 0x0D, 0x0A])

@@ -18,6 +18,8 @@ struct SparseHeader: Equatable {
     var descriptorSize: UInt64
     /// Entries of each grain table, a power of two, normally 512.
     var grainTableEntries: UInt64
+    /// Sector of the redundant grain directory; valid only with ``Flags/redundantDirectory``.
+    var redundantDirectoryOffset: UInt64
     /// Sector of the grain directory, or ``directoryAtEnd``.
     var directoryOffset: UInt64
     /// Whether the last writer crashed.

@@ -12,10 +12,17 @@ final class VMDKMap: DiskMap {
         case flat(file: Int, offset: UInt64, allocated: AllocatedRanges)
         case sparse(SparseExtent)
         case seSparse(SESparseExtent)
+        case missing(ImageError)
     }
 
-    /// - Parameter absent: what is not allocated: zero, or the parent's.
-    init(extents: [VMDKReader.OpenedExtent], files: [ImageFile], absent: Extent.Content) throws(ImageError) {
+    /// - Parameters:
+    ///   - absent: what is not allocated: zero, or the parent's.
+    ///   - findings: is told what is damaged though it can be read.
+    ///   - tolerant: damaged tables are errors only when they are needed.
+    init(
+        extents: [VMDKReader.OpenedExtent], files: [ImageFile], absent: Extent.Content, findings: Findings,
+        tolerant: Bool
+    ) throws(ImageError) {
         var pieces: [(start: UInt64, length: UInt64, content: Content)] = []
         var start: UInt64 = 0
         for extent in extents where extent.length > 0 {
@@ -29,16 +36,18 @@ final class VMDKMap: DiskMap {
                 content = .sparse(
                     try SparseExtent(
                         file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
-                        absent: absent))
+                        absent: absent, findings: findings, tolerant: tolerant))
             case .cowd(let number, let header):
                 content = .sparse(
                     try SparseExtent(
                         file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
-                        absent: absent))
+                        absent: absent, findings: findings, tolerant: tolerant))
             case .seSparse(let number, let header):
                 content = .seSparse(
                     try SESparseExtent(
                         file: files[number], fileIndex: number, header: header, length: extent.length, absent: absent))
+            case .missing(let error):
+                content = .missing(error)
             }
             pieces.append((start, extent.length, content))
             start += extent.length
@@ -57,6 +66,9 @@ final class VMDKMap: DiskMap {
         case .zero:
             return Extent(length: limit, content: .zero)
         case .flat(let file, let start, let allocated):
+            guard start + within < files[file].size else {
+                throw files[file].damaged("the extent is cut short", at: files[file].size)
+            }
             let run = allocated.run(at: start + within)
             return Extent(
                 length: min(run.length, limit),
@@ -65,6 +77,19 @@ final class VMDKMap: DiskMap {
             return try sparse.extent(at: within, limit: limit)
         case .seSparse(let sparse):
             return try sparse.extent(at: within, limit: limit)
+        case .missing(let error):
+            throw error
+        }
+    }
+
+    func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {
+        let piece = pieces[index(of: offset.bytes)]
+        let within = offset.bytes - piece.start
+        let limit = min(limit, piece.length - within)
+        return switch piece.content {
+        case .zero, .flat, .missing: limit
+        case .sparse(let sparse): min(limit, sparse.unmappableLength(at: within))
+        case .seSparse(let sparse): min(limit, sparse.unmappableLength(at: within))
         }
     }
 

@@ -15,6 +15,8 @@ extension VMDKReader {
             case sparse(file: Int, header: SparseHeader)
             case cowd(file: Int, header: COWDHeader)
             case seSparse(file: Int, header: SESparseHeader)
+            /// Its file is missing or makes no sense, which is an error only when its data is wanted.
+            case missing(ImageError)
         }
     }
 
@@ -38,20 +40,20 @@ extension VMDKReader {
     static func embeddedDescriptor(
         of file: ImageFile, header: SparseHeader
     ) throws(ImageError) -> Descriptor {
-        guard header.descriptorOffset != 0 else {
-            throw file.unsupported(
-                "this is one extent of a VMDK, without a descriptor",
-                advice: "name the .vmdk file that lists the extents (a small text file)")
-        }
+        let start = header.descriptorOffset * VMDK.sectorSize
         let bytes = try file.read(
-            at: header.descriptorOffset * VMDK.sectorSize,
-            count: Int(header.descriptorSize * VMDK.sectorSize), what: "embedded descriptor")
-        let descriptor = try parse(bytes, of: file, at: header.descriptorOffset * VMDK.sectorSize)
+            at: start, count: Int(header.descriptorSize * VMDK.sectorSize), what: "embedded descriptor")
+        // QEMU leaves room for a descriptor in the extents of a split disk too.
+        guard start != 0, bytes.first ?? 0 != 0 else {
+            throw file.unsupported(
+                "this is one extent of a VMDK, without a descriptor", advice: BareExtent.advice(for: file.path))
+        }
+        let descriptor = try parse(bytes, of: file, at: start)
         // An embedded descriptor describes the file it is in; the name in it is ignored, for the file may be renamed.
         guard descriptor.extents.count == 1, descriptor.extents[0].kind == .sparse else {
             throw file.damaged(
                 "the embedded descriptor does not list exactly one sparse extent",
-                at: header.descriptorOffset * VMDK.sectorSize)
+                at: start)
         }
         return descriptor
     }
@@ -86,54 +88,88 @@ extension VMDKReader {
         of descriptor: Descriptor, in image: ImageFile, opener: ImageOpener
     ) throws(ImageError) -> ([OpenedExtent], [ImageFile]) {
         var extents: [OpenedExtent] = []
-        var files: [ImageFile] = []
-        var indices: [String: Int] = [:]
-        func index(of name: String) throws(ImageError) -> Int {
-            if let known = indices[name] { return known }
-            files.append(try opener.open(named: name, by: image))
-            indices[name] = files.count - 1
-            return files.count - 1
-        }
+        var files = ExtentFiles(image: image, opener: opener)
         for line in descriptor.extents {
             guard line.sectors <= UInt64.max / VMDK.sectorSize, line.offset <= UInt64.max >> 10 else {
                 throw image.damaged("an extent of \(line.sectors) sectors is impossibly large")
             }
-            let length = line.sectors * VMDK.sectorSize
-            guard line.kind != .zero, line.access != .none, let name = line.fileName else {
-                extents.append(OpenedExtent(length: length, storage: .zero))
-                continue
-            }
-            switch line.kind {
-            case .flat, .vmfs:
-                let number = try index(of: name)
-                let offset = line.offset * VMDK.sectorSize
-                let available = files[number].size - min(files[number].size, offset)
-                guard length <= available else {
-                    throw files[number].damaged(
-                        "the extent is cut short: the descriptor says \(length) bytes from byte \(offset), "
-                            + "the file has \(files[number].size)", at: files[number].size, advice: "copy it again")
-                }
-                extents.append(OpenedExtent(length: length, storage: .flat(file: number, offset: offset)))
-            case .sparse:
-                let number = try index(of: name)
-                let header = try openSparse(files[number])
-                let length = try Self.length(of: files[number], header: header, line: line)
-                extents.append(OpenedExtent(length: length, storage: .sparse(file: number, header: header)))
-            case .vmfsSparse:
-                let number = try index(of: name)
-                let header = try COWDHeader(file: files[number])
-                extents.append(OpenedExtent(length: length, storage: .cowd(file: number, header: header)))
-            case .seSparse:
-                let number = try index(of: name)
-                let header = try SESparseHeader(file: files[number])
-                extents.append(OpenedExtent(length: length, storage: .seSparse(file: number, header: header)))
-            case .zero, .vmfsRDM, .vmfsRaw:
-                throw image.unsupported(
-                    "the extent \"\(name)\" is a mapping of a raw device (\(line.kind.rawValue)), whose data is elsewhere",
-                    advice: "convert the device itself")
+            do throws(ImageError) {
+                extents.append(try open(line, &files))
+            } catch {
+                guard opener.salvages else { throw error }
+                extents.append(OpenedExtent(length: line.sectors * VMDK.sectorSize, storage: .missing(error)))
             }
         }
-        return (extents, files)
+        return (extents, files.files)
+    }
+
+    /// The files of a descriptor's extents, each opened once.
+    private struct ExtentFiles {
+        let image: ImageFile
+        let opener: ImageOpener
+        private(set) var files: [ImageFile] = []
+        private var indices: [String: Int] = [:]
+
+        init(image: ImageFile, opener: ImageOpener) {
+            self.image = image
+            self.opener = opener
+        }
+
+        /// The number and the file of the extent called `name`.
+        mutating func open(_ name: String, raw: [UInt8]?) throws(ImageError) -> (number: Int, file: ImageFile) {
+            if let known = indices[name] { return (known, files[known]) }
+            let file = try opener.open(named: name, bytes: raw, by: image)
+            files.append(file)
+            indices[name] = files.count - 1
+            return (files.count - 1, file)
+        }
+    }
+
+    /// Opens the extent of one line.
+    private static func open(_ line: ExtentLine, _ files: inout ExtentFiles) throws(ImageError) -> OpenedExtent {
+        let length = line.sectors * VMDK.sectorSize
+        guard line.kind != .zero, line.access != .none, let name = line.fileName else {
+            return OpenedExtent(length: length, storage: .zero)
+        }
+        let (number, file) = try openFile(name, of: line, &files)
+        switch line.kind {
+        case .flat, .vmfs, .zero, .vmfsRDM, .vmfsRaw:
+            let offset = line.offset * VMDK.sectorSize
+            let available = file.size - min(file.size, offset)
+            guard length <= available || files.opener.salvages else {
+                throw file.damaged(
+                    "the extent is cut short: the descriptor says \(length) bytes from byte \(offset), "
+                        + "the file has \(file.size)", at: file.size, advice: "copy it again")
+            }
+            return OpenedExtent(length: length, storage: .flat(file: number, offset: offset))
+        case .sparse:
+            let header = try openSparse(file)
+            let length = try Self.length(of: file, header: header, line: line)
+            return OpenedExtent(length: length, storage: .sparse(file: number, header: header))
+        case .vmfsSparse:
+            return OpenedExtent(length: length, storage: .cowd(file: number, header: try COWDHeader(file: file)))
+        case .seSparse:
+            return OpenedExtent(
+                length: length, storage: .seSparse(file: number, header: try SESparseHeader(file: file)))
+        }
+    }
+
+    /// Opens the file of an extent. That of a raw device mapping normally is a pointer that only ESXi can follow; it is
+    /// taken if somebody has put the device's data, or the device, in its place.
+    private static func openFile(
+        _ name: String, of line: ExtentLine, _ files: inout ExtentFiles
+    ) throws(ImageError) -> (number: Int, file: ImageFile) {
+        guard line.kind == .vmfsRDM || line.kind == .vmfsRaw else {
+            return try files.open(name, raw: line.rawFileName)
+        }
+        if let (number, file) = try? files.open(name, raw: line.rawFileName),
+            file.size >= (line.sectors + line.offset) * VMDK.sectorSize
+        {
+            return (number, file)
+        }
+        throw files.image.unsupported(
+            "the extent \"\(name)\" is a mapping of a raw device (\(line.kind.rawValue)), whose data is elsewhere",
+            advice: "convert the device itself, or put its data there")
     }
 
     /// Bytes of the extent: the line's size wins over the header's capacity, which some writers round up to a grain.

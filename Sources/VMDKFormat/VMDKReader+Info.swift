@@ -41,6 +41,8 @@ extension VMDKReader {
         switch extent.storage {
         case .zero:
             members.append(("format", .string("ZERO")))
+        case .missing:
+            members.append(("format", .string("missing")))
         case .flat(let number, _):
             members.append(("filename", .string(files[number].path)))
             members.append(("format", .string("FLAT")))

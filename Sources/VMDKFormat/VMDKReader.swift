@@ -23,7 +23,7 @@ package struct VMDKReader: ImageReader {
         guard !prefix.starts(with: VMDK.cowdMagic), !prefix.starts(with: VMDK.seSparseMagic) else {
             throw file.unsupported(
                 "this is an extent of an ESXi snapshot, without its descriptor",
-                advice: "name the .vmdk file that lists the extents (a small text file)")
+                advice: BareExtent.advice(for: file.path))
         }
         self.file = file
         self.opener = opener
@@ -52,7 +52,7 @@ package struct VMDKReader: ImageReader {
             }
             let number: Int
             switch extent.storage {
-            case .zero, .flat: continue
+            case .zero, .flat, .missing: continue
             case .sparse(let file, let header):
                 number = file
                 directoryEntries += header.directoryEntries
@@ -74,10 +74,10 @@ package struct VMDKReader: ImageReader {
     }
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
-        guard descriptor.hasParent else { return try VMDKMap(extents: extents, files: files, absent: .zero) }
-        let parent = try openParent()
-        return LayeredMap(
-            try VMDKMap(extents: extents, files: files, absent: .unallocated), over: try parent.makeMap())
+        let map = try VMDKMap(
+            extents: extents, files: files, absent: descriptor.hasParent ? .unallocated : .zero,
+            findings: opener.findings, tolerant: opener.salvages)
+        return descriptor.hasParent ? LayeredMap(map, over: try openParent().makeMap()) : map
     }
 
     /// Opens the disk that this one is a snapshot of.
@@ -85,7 +85,8 @@ package struct VMDKReader: ImageReader {
         guard let hint = descriptor.parentFileNameHint else {
             throw file.damaged("the disk is a snapshot, but its descriptor does not name the parent")
         }
-        let (parentFile, parentOpener) = try opener.openParent(named: hint, by: file)
+        let (parentFile, parentOpener) = try opener.openParent(
+            named: hint, bytes: descriptor.rawParentFileNameHint, by: file)
         let parent = try VMDKReader(file: parentFile, opener: parentOpener)
         // The parent's content ID changes when it is written to; then the child no longer fits.
         let expected = descriptor.parentContentID ?? Descriptor.noParent

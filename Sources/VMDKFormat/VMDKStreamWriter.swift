@@ -70,7 +70,7 @@ package final class VMDKStreamWriter: ImageWriter {
     /// Writes header and descriptor, unless that is done.
     private func writeFront(output: any OutputSink) throws(ImageError) {
         guard end == 0 else { return }
-        var front = header.bytes(redundantDirectory: 0, overhead: Self.overhead) + descriptor
+        var front = header.bytes(overhead: Self.overhead) + descriptor
         front += [UInt8](repeating: 0, count: Int(Self.overhead * VMDK.sectorSize) - front.count)
         try append(front, output: output)
     }
@@ -88,7 +88,7 @@ package final class VMDKStreamWriter: ImageWriter {
         try writeTable(output: output)
         header.directoryOffset = UInt64(try append(directory, behind: .grainDirectory, output: output))
         try append(
-            header.bytes(redundantDirectory: 0, overhead: Self.overhead), behind: .footer, output: output)
+            header.bytes(overhead: Self.overhead), behind: .footer, output: output)
         try append([], behind: .endOfStream, output: output)
         return [end]
     }

@@ -32,7 +32,7 @@ struct ConvertCommand: AsyncParsableCommand {
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
-              0 done, 2 wrong usage, 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
+              0 done, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
             refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
             """)
@@ -150,6 +150,11 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
 
+    @Flag(
+        name: .long,
+        help: "Make zeros of what can't be read, list it, and go on. The exit status is 3 if anything was lost.")
+    var salvage = false
+
     @Flag(name: .long, help: "Take a backing file that looks raw for raw although the image doesn't name its format.")
     var trustRawBacking = false
 
@@ -177,7 +182,9 @@ struct ConvertCommand: AsyncParsableCommand {
             let report = try await task.value
             display.end()
             if json { try JSONOutput.print(report) }
+            for range in report.lost { Terminal.error(Summary.text(range)) }
             if !quiet { Terminal.error(Summary.text(report)) }
+            if !report.lost.isEmpty { throw ExitCode(ExitStatus.salvaged) }
         } catch let error as ImageError {
             if json { try JSONOutput.print(error) }
             throw error
@@ -212,6 +219,7 @@ struct ConvertCommand: AsyncParsableCommand {
         source.ignoresManifest = ignoreManifest
         source.parents = parent
         source.ignoresParentChanges = forceParent
+        source.salvages = salvage
         source.trustsRawBacking = trustRawBacking
         source.vhdSize = vhdSize
 

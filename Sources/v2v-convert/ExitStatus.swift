@@ -4,6 +4,8 @@ import V2VConvert
 enum ExitStatus {
     static let success: Int32 = 0
     static let usage: Int32 = 2
+    /// The conversion was completed, but parts of the input were lost (`--salvage`).
+    static let salvaged: Int32 = 3
 
     /// The status for a failure of kind `code`. A signal ends with 128 + its number instead.
     static func of(_ code: ImageError.Code) -> Int32 {

@@ -41,6 +41,8 @@ struct Main {
             if let signal = SignalGuard.received { return 128 + signal }
             Terminal.error("v2v-convert: \(error)")
             return ExitStatus.of(error.code)
+        } catch let status as ExitCode {
+            return status.rawValue
         } catch {
             let message = RootCommand.fullMessage(for: error)
             let isSuccess = RootCommand.exitCode(for: error) == .success

@@ -2,6 +2,11 @@ import V2VConvert
 
 /// The line after a conversion.
 enum Summary {
+    /// What was lost while salvaging.
+    static func text(_ range: LostRange) -> String {
+        "lost: \(range.length) bytes from byte \(range.start) of the disk became zeros; \(range.reason)"
+    }
+
     static func text(_ report: ConversionReport) -> String {
         "\(report.target): \(Size.text(report.virtualSize)) disk, read \(Size.text(report.bytesRead)), "
             + "wrote \(Size.text(report.bytesWritten)), \(Size.text(report.zeroBytes)) of zeros left out, "

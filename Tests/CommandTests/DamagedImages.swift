@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A sound image whose bytes tests change, and where its structures are.
-struct DamagedImage {
+struct DamagedImage: Sendable {
     var bytes: [UInt8]
     /// Extension of the file's name.
     var format: String
@@ -64,11 +64,19 @@ struct DamagedImage {
 
     /// A stream in VMware's order.
     static func stream() throws -> DamagedImage {
-        let builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
-        return DamagedImage(bytes: builder.image(of: content.bytes()), format: "vmdk")
+        images.value("stream") {
+            let builder = VMDKStreamBuilder { (try? deflated($0, windowBits: 15)) ?? [] }
+            return DamagedImage(bytes: builder.image(of: content.bytes()), format: "vmdk")
+        }
     }
 
+    private static let images = Memo<DamagedImage>()
+
     private static func made(_ format: String, _ options: String, compress: Bool = false) throws -> DamagedImage {
+        try images.value("\(format) \(options) \(compress)") { try make(format, options, compress: compress) }
+    }
+
+    private static func make(_ format: String, _ options: String, compress: Bool) throws -> DamagedImage {
         let directory = try TemporaryDirectory()
         let raw = try directory.write(content.bytes(), to: "raw")
         let image = directory.file("image")
@@ -286,6 +294,12 @@ struct Damage: Sendable, CustomTestStringConvertible {
 
     static let vmdk: [Damage] = {
         let sparse: @Sendable () throws -> DamagedImage = { try .vmdk() }
+        // Without the flag for the redundant tables.
+        let alone: @Sendable () throws -> DamagedImage = {
+            var image = try DamagedImage.vmdk()
+            image.set(UInt32(1), at: 8)
+            return image
+        }
         let damages: [Damage] = [
             Damage("VMDK: no magic, the rest is there", 11, sparse) { $0.set(UInt32(0), at: 0) },
             Damage("VMDK: unfinished magic", 11, sparse) { $0.bytes.replaceSubrange(0..<4, with: Array("vmdk".utf8)) },
@@ -305,19 +319,19 @@ struct Damage: Sendable, CustomTestStringConvertible {
             Damage("VMDK: grain tables without entries", sparse) { $0.set(UInt32(0), at: 44) },
             Damage("VMDK: 513 entries in a grain table", sparse) { $0.set(UInt32(513), at: 44) },
             Damage("VMDK: 2^31 entries in a grain table", sparse) { $0.set(UInt32(1) << 31, at: 44) },
-            Damage("VMDK: grain directory past the end", sparse) { $0.set(UInt64(1) << 40, at: 56) },
-            Damage("VMDK: grain directory in the header", sparse) { $0.set(UInt64(0), at: 56) },
+            Damage("VMDK: grain directory past the end", alone) { $0.set(UInt64(1) << 40, at: 56) },
+            Damage("VMDK: grain directory in the header", alone) { $0.set(UInt64(0), at: 56) },
             Damage("VMDK: grain directory at the end, but no footer", sparse) { $0.set(UInt64.max, at: 56) },
             Damage("VMDK: text-mode transfer", sparse) { $0.bytes[75] = 0x0A },
             Damage("VMDK: unknown compression", 13, sparse) { $0.set(UInt16(2), at: 77) },
             Damage("VMDK: garbage for a descriptor", sparse) { image in
                 for index in 512..<1024 { image.bytes[index] = 0xC3 }
             },
-            Damage("VMDK: grain table past the end", sparse) { $0.set(UInt32.max, at: $0.directory) },
+            Damage("VMDK: grain table past the end", alone) { $0.set(UInt32.max, at: $0.directory) },
             Damage("VMDK: grain table is the grain directory", sparse) {
                 $0.set(UInt32($0.directory / 512), at: $0.directory)
             },
-            Damage("VMDK: grain past the end", sparse) { $0.set(UInt32.max, at: $0.usedTableEntry) },
+            Damage("VMDK: grain past the end", alone) { $0.set(UInt32.max, at: $0.usedTableEntry) },
             Damage("VMDK: grain is its own table", sparse) {
                 $0.set(UInt32($0.firstTable / 512), at: $0.usedTableEntry)
             },

@@ -18,8 +18,12 @@ package struct DiskContent: Sendable, CustomTestStringConvertible {
 
     package var testDescription: String { name }
 
-    /// The disk's bytes.
-    package func bytes() -> [UInt8] {
+    /// The disk's bytes, made once: unoptimized code takes its time.
+    package func bytes() -> [UInt8] { Self.made.value(name) { generate() } }
+
+    private static let made = Memo<[UInt8]>()
+
+    private func generate() -> [UInt8] {
         var random = SplitMix(state: UInt64(size) &* 0x9E37_79B9 &+ 1)
         var bytes = [UInt8](repeating: 0, count: size)
         let words = Array("the quick brown fox jumps over the lazy dog and root:x:0:0:/bin/sh ".utf8)
