@@ -16,7 +16,6 @@ let testRules: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: 
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A target of the library or the command. Dependencies point down only; see CONTRIBUTING.md.
@@ -39,7 +38,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
@@ -49,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         layer("ByteLayout", []),
@@ -62,7 +61,8 @@ let package = Package(
         layer("VHDXFormat", ["ByteLayout", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
-        layer("Conversion", ["ByteLayout", "CLinux", "Compression", "DiskImage", "RingIO", crypto, logging, system]),
+        layer(
+            "Conversion", ["ByteLayout", "CLinux", "COpenSSL", "Compression", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
             [

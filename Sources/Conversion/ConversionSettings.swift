@@ -1,3 +1,5 @@
+import Glibc
+
 /// How the engine works; nothing here changes the output.
 package struct ConversionSettings: Sendable {
     package enum IOMode: Sendable {
@@ -36,6 +38,9 @@ package struct ConversionSettings: Sendable {
     private static let memoryBudget = 80 << 20
     /// What a chunk in flight may really touch: data, compressed input and compressed output.
     private static let slotMemory = 3 * chunkSize
+
+    /// Processors that are online.
+    package static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     /// As many workers as processors, up to what the memory budget feeds.
     package static func defaultWorkers(processors: Int) -> Int {

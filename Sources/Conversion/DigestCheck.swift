@@ -69,7 +69,7 @@ package final class DigestCheck: Sendable {
         _ expectation: Expectation, _ block: UnsafeMutableRawBufferPointer
     ) throws(ImageError) -> ImageError? {
         let stream = FileStream(expectation.file)
-        var digester = Digester(expectation.digest.algorithm)
+        let digester = Digester(expectation.digest.algorithm)
         while true {
             if isStopped.load(ordering: .relaxed) || job.isStopped { return nil }
             // Safe: the block is this thread's, and what `read` has filled of it is hashed.

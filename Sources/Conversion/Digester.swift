@@ -1,26 +1,38 @@
-import Crypto
+import COpenSSL
 import DiskImage
 
 /// A digest in the making.
-struct Digester {
-    private var function: any HashFunction
+@safe final class Digester {
+    private let context: OpaquePointer
 
     init(_ algorithm: ExpectedDigest.Algorithm) {
-        function =
+        let function =
             switch algorithm {
-            case .sha1: Insecure.SHA1()
-            case .sha256: SHA256()
-            case .sha512: SHA512()
+            case .sha1: unsafe EVP_sha1()
+            case .sha256: unsafe EVP_sha256()
+            case .sha512: unsafe EVP_sha512()
             }
+        guard let context = unsafe EVP_MD_CTX_new(), unsafe EVP_DigestInit_ex(context, function, nil) == 1 else {
+            preconditionFailure("libcrypto has no \(algorithm), or there is no memory")
+        }
+        unsafe self.context = context
     }
 
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        unsafe function.update(bufferPointer: bytes)
+    deinit {
+        unsafe EVP_MD_CTX_free(context)
     }
 
-    func finish() -> [UInt8] { function.digestBytes }
-}
+    func update(_ bytes: UnsafeRawBufferPointer) {
+        // Safe: the buffer is passed with its length.
+        unsafe _ = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    }
 
-extension HashFunction {
-    fileprivate var digestBytes: [UInt8] { Array(finalize()) }
+    /// The digest of what was given; once.
+    func finish() -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var length: UInt32 = 0
+        // Safe: no digest is longer than the buffer.
+        unsafe _ = EVP_DigestFinal_ex(context, &digest, &length)
+        return Array(digest[..<Int(length)])
+    }
 }

@@ -51,15 +51,9 @@ package final class Planner: Sendable {
 
     private static func chunk(_ state: inout State, virtualSize: UInt64) throws(ImageError) -> Chunk {
         let start = state.position
-        let length = min(UInt64(ConversionSettings.chunkSize), virtualSize - start)
-        var extents: [Extent] = []
-        var covered: UInt64 = 0
-        while covered < length {
-            let extent = try state.map.extent(at: GuestOffset(start + covered), limit: length - covered)
-            extents.append(extent)
-            covered += extent.length
-        }
-        state.position = start + length
-        return Chunk(sequence: state.sequence, offset: GuestOffset(start), length: Int(length), extents: extents)
+        state.position = start + min(UInt64(ConversionSettings.chunkSize), virtualSize - start)
+        return Chunk(
+            sequence: state.sequence, offset: GuestOffset(start), length: Int(state.position - start),
+            extents: try state.map.extents(start..<state.position))
     }
 }

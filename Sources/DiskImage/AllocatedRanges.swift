@@ -21,6 +21,17 @@ package final class AllocatedRanges {
         return (known.range.upperBound - offset, known.isData)
     }
 
+    /// The extent of what a table says is data stored at `place` of this file: data, or a hole of the file.
+    /// - Parameter limit: its bytes at most.
+    package func extent(at place: FilePlace, limit: UInt64) -> Extent {
+        let run = run(at: place.offset.bytes)
+        let length = min(run.length, limit)
+        guard run.isData else {
+            return Extent(length: length, content: .zero, zeroOrigin: .hole, unusedPlace: place)
+        }
+        return Extent(length: length, content: .data(file: place.file, offset: place.offset))
+    }
+
     private func look(at offset: UInt64) -> (range: Range<UInt64>, isData: Bool) {
         let rest = (range: offset..<file.size, isData: true)
         guard isSupported else { return rest }

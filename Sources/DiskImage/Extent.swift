@@ -3,10 +3,21 @@ package struct Extent: Equatable, Sendable {
     /// Bytes of virtual disk it covers, at least 1.
     package var length: UInt64
     package var content: Content
+    /// Why a run of zeros is one; of other runs it says nothing.
+    package var zeroOrigin: ZeroOrigin
+    /// Where a run that is not ``Content/data(file:offset:)`` has a place all the same: a cluster that is kept although its
+    /// content is zero, or a hole of the file.
+    package var unusedPlace: FilePlace?
+    /// Layers above the one that has it: 0 for the image itself, 1 for its backing file or parent, and so on.
+    package var depth = 0
 
-    package init(length: UInt64, content: Content) {
+    package init(
+        length: UInt64, content: Content, zeroOrigin: ZeroOrigin = .marked, unusedPlace: FilePlace? = nil
+    ) {
         self.length = length
         self.content = content
+        self.zeroOrigin = zeroOrigin
+        self.unusedPlace = unusedPlace
     }
 
     package enum Content: Equatable, Sendable {
@@ -19,6 +30,28 @@ package struct Extent: Equatable, Sendable {
         /// Not in this layer: what the parent has there. Only maps of layers have such extents; the map that an
         /// ``ImageReader`` makes has none.
         case unallocated
+    }
+
+    /// Where zeros come from. To read them this doesn't matter; `map` tells it.
+    package enum ZeroOrigin: Equatable, Sendable {
+        /// No layer has anything there.
+        case absent
+        /// The image says that it is zero: by its tables, or, if it has none, by a hole.
+        case marked
+        /// The image's tables say that data is stored, but the file has a hole there.
+        case hole
+    }
+}
+
+/// A place in one of a map's files.
+package struct FilePlace: Equatable, Sendable {
+    /// Index into the map's files.
+    package var file: Int
+    package var offset: HostOffset
+
+    package init(file: Int, offset: HostOffset) {
+        self.file = file
+        self.offset = offset
     }
 }
 

@@ -138,7 +138,7 @@ package final class ImageFile: Sendable {
     }
 
     /// Fills `buffer` from `offset`; the range must be inside the file.
-    func read(
+    package func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, what: String
     ) throws(ImageError) {
         var filled = 0

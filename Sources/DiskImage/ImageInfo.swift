@@ -19,6 +19,13 @@ public struct ImageInfo: Sendable, Encodable {
     public var dirty: Bool?
     /// The backing file or parent the image names.
     public var backingFilename: String?
+    /// ``backingFilename`` as seen from here, where it is relative to the image.
+    public var fullBackingFilename: String? {
+        guard let backingFilename, !backingFilename.hasPrefix("/"), let slash = filename.lastIndex(of: "/") else {
+            return backingFilename
+        }
+        return filename[...slash] + backingFilename
+    }
     /// The format of the backing file, if the image says it.
     public var backingFormat: ImageFormat?
     /// The internal snapshots, in the image's order.
@@ -60,6 +67,7 @@ public struct ImageInfo: Sendable, Encodable {
         members.append(("actual-size", .integer(actualSize)))
         if let encrypted, encrypted { members.append(("encrypted", .boolean(true))) }
         if let backingFilename { members.append(("backing-filename", .string(backingFilename))) }
+        if let fullBackingFilename { members.append(("full-backing-filename", .string(fullBackingFilename))) }
         if let backingFormat { members.append(("backing-filename-format", .string(backingFormat.rawValue))) }
         if !snapshots.isEmpty { members.append(("snapshots", .list(snapshots.map(\.value)))) }
         if !formatSpecific.isEmpty {

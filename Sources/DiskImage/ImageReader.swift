@@ -19,6 +19,9 @@ package protocol ImageReader: SendableMetatype {
     /// The map of the current state of the disk.
     func makeMap() throws(ImageError) -> sending any DiskMap
 
+    /// Opens the backing file or parent: the image that has what this one doesn't have. Nil if it needs none.
+    func openParent() throws(ImageError) -> (any ImageReader)?
+
     /// The map of the disk as it was when an internal snapshot was taken.
     /// - Throws: `invalidOption` if there is no such snapshot.
     func makeMap(of snapshot: SnapshotSelector) throws(ImageError) -> sending any DiskMap
@@ -26,6 +29,9 @@ package protocol ImageReader: SendableMetatype {
 
 extension ImageReader {
     package static var describesMachine: Bool { false }
+
+    /// Most formats have no parents.
+    package func openParent() throws(ImageError) -> (any ImageReader)? { nil }
 
     /// Most formats have no internal snapshots.
     package func makeMap(of snapshot: SnapshotSelector) throws(ImageError) -> sending any DiskMap {

@@ -13,17 +13,14 @@ final class QCOW2Map: DiskMap {
     /// The file that holds the clusters; the image itself unless there is an external data file.
     private let dataFile: ImageFile
     private let hasDataFile: Bool
+    private var dataFileIndex: Int { hasDataFile ? 1 : 0 }
+    /// The file's holes, if its clusters may lie in some: those of an image with preallocated tables do.
+    private let allocated: AllocatedRanges?
     /// The L2 table used last: its entries, and with extended L2 the bitmaps of their subclusters.
     private var table: (index: Int, entries: [UInt64], bitmaps: [UInt64]) = (-1, [], [])
 
-    /// What a cluster is that is not allocated: zero, or the backing file's.
-    private let absent: Extent.Content
-
     /// - Parameter tolerant: damaged L1 entries are errors only when they are needed.
-    init(
-        file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, absent: Extent.Content, tolerant: Bool
-    ) throws(ImageError) {
-        self.absent = absent
+    init(file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, tolerant: Bool) throws(ImageError) {
         self.file = file
         self.header = header
         self.dataFile = dataFile ?? file
@@ -31,6 +28,7 @@ final class QCOW2Map: DiskMap {
         files = dataFile.map { [file, $0] } ?? [file]
         virtualSize = header.size
         let cluster = header.clusterSize
+        allocated = dataFile == nil && Self.isSparse(file, header: header) ? AllocatedRanges(file: file) : nil
         // Entries beyond those the disk needs (a machine's saved state, in snapshots) are nothing to us.
         let count = Int(header.size.dividedUp(by: header.l2Coverage))
         let bytes = try file.read(at: header.l1TableOffset, count: count * 8, what: "L1 table")
@@ -53,6 +51,16 @@ final class QCOW2Map: DiskMap {
         metadata = try MetadataRanges(tables: tables, tableLength: cluster, others: others) { first, second in
             file.damaged("two of the qcow2's tables overlap: one starts at byte \(first)", at: second)
         }
+    }
+
+    /// Whether so much less storage is in use than the file is long that allocated clusters must lie in holes. QEMU asks
+    /// the same before it looks for holes (`qcow2_detect_metadata_preallocation`): a hole here and there doesn't pay.
+    private static func isSparse(_ file: ImageFile, header: QCOW2Header) -> Bool {
+        let clusters = file.size.dividedUp(by: header.clusterSize)
+        let stored = file.allocatedSize / header.clusterSize
+        let manyMore = max(stored + stored / 9, stored + 2)
+        guard clusters >= manyMore, let refcounts = try? RefcountTable(file: file, header: header) else { return false }
+        return (try? refcounts.hasUsedClusters(manyMore, of: clusters)) ?? false
     }
 
     /// Throws unless the L1 entry points at an L2 table that can be there.
@@ -81,7 +89,7 @@ final class QCOW2Map: DiskMap {
             while end < l1.count, l1[end] == 0 { end += 1 }
             // The last table may describe more than the disk has; the caller's limit does not.
             let run = end == l1.count ? limit : UInt64(end) * header.l2Coverage - offset.bytes
-            return Extent(length: min(run, limit), content: absent)
+            return Extent(length: min(run, limit), content: .unallocated)
         }
         try load(l1Index)
         let within = offset.bytes % header.l2Coverage
@@ -96,19 +104,20 @@ final class QCOW2Map: DiskMap {
         var end = index + 1
         var run = header.unitSize - within % header.unitSize
         while run < limit {
-            let next = try stored(end)
-            if case .data(let start) = first {
-                guard next == .data(start + UInt64(end - index) * header.unitSize) else { break }
-            } else {
-                guard next == first else { break }
-            }
+            guard try stored(end) == first.advanced(by: UInt64(end - index) * header.unitSize) else { break }
             end += 1
             run += header.unitSize
         }
         let length = min(run, limit)
         switch first {
-        case .absent: return Extent(length: length, content: absent)
-        case .zero, .compressed: return Extent(length: length, content: .zero)
+        case .absent(let start), .zero(let start):
+            let content: Extent.Content = if case .zero = first { .zero } else { .unallocated }
+            let place = start.map {
+                FilePlace(file: dataFileIndex, offset: HostOffset($0 + within % header.unitSize))
+            }
+            return Extent(length: length, content: content, unusedPlace: place)
+        case .compressed:
+            preconditionFailure("compressed clusters are extents of their own")
         case .data(let start):
             return try dataExtent(
                 start + within % header.unitSize, length: length, cluster: index / header.unitsPerCluster)
@@ -117,11 +126,23 @@ final class QCOW2Map: DiskMap {
 
     /// How a unit, a cluster or subcluster, is stored.
     private enum Stored: Equatable {
-        case absent
-        case zero
+        /// At this host offset there may be room for it.
+        case absent(UInt64?)
+        /// At this host offset there may be room for it.
+        case zero(UInt64?)
         /// At this host offset.
         case data(UInt64)
         case compressed
+
+        /// What a unit `distance` bytes on must be to continue the run.
+        func advanced(by distance: UInt64) -> Stored {
+            switch self {
+            case .data(let start): .data(start + distance)
+            case .zero(let start): .zero(start.map { $0 + distance })
+            case .absent(let start): .absent(start.map { $0 + distance })
+            case .compressed: self
+            }
+        }
     }
 
     private func stored(_ unit: Int) throws(ImageError) -> Stored {
@@ -142,12 +163,16 @@ final class QCOW2Map: DiskMap {
         }
         // In an external data file a cluster may be at offset 0; then its mark as copied tells that it is there.
         let isAllocated = entry.hostOffset != 0 || (hasDataFile && entry.rawValue & L2Entry.copied != 0)
-        guard isExtended else { return entry.isZero ? .zero : isAllocated ? .data(entry.hostOffset) : .absent }
+        guard isExtended else {
+            guard isAllocated else { return entry.isZero ? .zero(nil) : .absent(nil) }
+            return entry.isZero ? .zero(entry.hostOffset) : .data(entry.hostOffset)
+        }
         let subcluster = unit % header.unitsPerCluster
+        let start = entry.hostOffset + UInt64(subcluster) * header.unitSize
         switch (table.bitmaps[cluster] >> UInt64(subcluster)) & 0x1_0000_0001 {
-        case 0: return .absent
-        case 0x1_0000_0000: return .zero
-        case 1 where isAllocated: return .data(entry.hostOffset + UInt64(subcluster) * header.unitSize)
+        case 0: return .absent(isAllocated ? start : nil)
+        case 0x1_0000_0000: return .zero(isAllocated ? start : nil)
+        case 1 where isAllocated: return .data(start)
         default: throw damaged(cluster, "has a subcluster that is both zero and allocated, or has no cluster")
         }
     }
@@ -160,7 +185,9 @@ final class QCOW2Map: DiskMap {
         guard hasDataFile || !metadata.intersect(start..<start + length) else {
             throw damaged(cluster, "points at the qcow2's own tables")
         }
-        return Extent(length: length, content: .data(file: hasDataFile ? 1 : 0, offset: HostOffset(start)))
+        let place = FilePlace(file: dataFileIndex, offset: HostOffset(start))
+        if let allocated { return allocated.extent(at: place, limit: length) }
+        return Extent(length: length, content: .data(file: place.file, offset: place.offset))
     }
 
     private func compressedCluster(_ index: Int, skipped: UInt64, limit: UInt64) throws(ImageError) -> Extent {

@@ -68,14 +68,8 @@ package struct QCOW2Reader: ImageReader {
                     + "driver=qcow2,encrypt.key-secret=key,file.filename=IN -O qcow2 OUT")
         }
         let dataFile = try openDataFile()
-        guard let backingFile else {
-            return try QCOW2Map(
-                file: file, dataFile: dataFile, header: header, absent: .zero, tolerant: opener.salvages)
-        }
-        return LayeredMap(
-            try QCOW2Map(
-                file: file, dataFile: dataFile, header: header, absent: .unallocated, tolerant: opener.salvages),
-            over: try openBackingMap(backingFile))
+        let map = try QCOW2Map(file: file, dataFile: dataFile, header: header, tolerant: opener.salvages)
+        return LayeredMap(map, over: try openBackingMap())
     }
 
     /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.
@@ -87,13 +81,20 @@ package struct QCOW2Reader: ImageReader {
         return try opener.open(named: name, by: file)
     }
 
-    private func openBackingMap(_ name: String) throws(ImageError) -> any DiskMap {
-        let (backing, backingOpener) = try opener.openParent(named: name, by: file)
-        let format = extensions.backingFormat.map(ImageFormat.init(rawValue:))
-        let reader = try opener.openImage(backing, format, backingOpener)
+    package func openParent() throws(ImageError) -> (any ImageReader)? {
+        guard let backingFile else { return nil }
+        let (backing, backingOpener) = try opener.openParent(named: backingFile, by: file)
+        return try opener.openImage(backing, backingFormat, backingOpener)
+    }
+
+    private var backingFormat: ImageFormat? { extensions.backingFormat.map(ImageFormat.init(rawValue:)) }
+
+    private func openBackingMap() throws(ImageError) -> (any DiskMap)? {
+        guard let reader = try openParent() else { return nil }
         // What a guest wrote to a raw disk could make it look like an image that names other files, so raw is taken for
         // raw only where the overlay says so.
-        guard format != nil || opener.trustsRawBacking || type(of: reader).format != .raw else {
+        guard backingFormat != nil || opener.trustsRawBacking || type(of: reader).format != .raw else {
+            let name = backingFile ?? ""
             throw file.unsupported(
                 "the backing file \"\(name)\" looks raw, but the image does not say that it is", at: 8,
                 advice:

@@ -10,7 +10,7 @@ struct RefcountBuilder {
     /// Host offsets of the blocks that have left.
     private var offsets: [UInt64] = []
     /// The blocks that have not, in order, as they will be stored.
-    private var open: [[UInt8]] = []
+    private var open: [RefcountBlock] = []
 
     init(clusterSize: UInt64, bits: Int) {
         self.clusterSize = clusterSize
@@ -21,18 +21,11 @@ struct RefcountBuilder {
     /// Adds `count` uses of `cluster`, which must not lie in a block that has left.
     mutating func add(_ count: UInt64, toCluster cluster: UInt64) {
         let block = Int(cluster / perBlock) - offsets.count
-        while open.count <= block { open.append([UInt8](repeating: 0, count: Int(clusterSize))) }
-        let index = Int(cluster % perBlock)
-        switch bits {
-        case 64: open[block].add(UInt64(count), atEntry: index)
-        case 32: open[block].add(UInt32(count), atEntry: index)
-        case 16: open[block].add(UInt16(count), atEntry: index)
-        case 8: open[block][index] += UInt8(count)
-        default:
-            // Several entries a byte, the first in the lowest bits. The writer's spacing keeps each below its limit.
-            let perByte = 8 / bits
-            open[block][index / perByte] += UInt8(count) << UInt8(index % perByte * bits)
+        while open.count <= block {
+            open.append(RefcountBlock([UInt8](repeating: 0, count: Int(clusterSize)), bits: bits))
         }
+        // The writer keeps every count below its limit.
+        open[block][Int(cluster % perBlock)] += count
     }
 
     /// The next block, if all its clusters lie before `cluster`. ``placed(at:)`` must follow.
@@ -43,7 +36,7 @@ struct RefcountBuilder {
 
     /// The next block, complete or not. ``placed(at:)`` must follow.
     mutating func takeBlock() -> [UInt8] {
-        let block = open.removeFirst()
+        let block = open.removeFirst().bytes
         offsets.append(0)
         return block
     }
@@ -76,12 +69,5 @@ struct RefcountBuilder {
         var bytes = [UInt8](repeating: 0, count: Int(clusters * clusterSize))
         for (index, offset) in offsets.enumerated() { bytes.storeBigEndian(offset, at: index * 8) }
         return bytes
-    }
-}
-
-extension [UInt8] {
-    fileprivate mutating func add<Count: FixedWidthInteger & BitwiseCopyable>(_ count: Count, atEntry index: Int) {
-        let offset = index * MemoryLayout<Count>.size
-        storeBigEndian(bigEndian(Count.self, at: offset) + count, at: offset)
     }
 }

@@ -13,9 +13,9 @@ final class RawMap: DiskMap {
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) -> Extent {
-        let run = allocated.run(at: offset.bytes)
-        return Extent(
-            length: min(run.length, limit),
-            content: run.isData ? .data(file: 0, offset: HostOffset(offset.bytes)) : .zero)
+        var extent = allocated.extent(at: FilePlace(file: 0, offset: HostOffset(offset.bytes)), limit: limit)
+        // No table says that data is stored here.
+        extent.zeroOrigin = .marked
+        return extent
     }
 }

@@ -1,6 +1,5 @@
 import Conversion
 import DiskImage
-import Glibc
 import Logging
 
 extension Converter {
@@ -23,7 +22,7 @@ extension Converter {
                 .inputUnsupported, "a disk of \(map.virtualSize) bytes is larger than any file can be",
                 path: source.path)
         }
-        let virtualSize = (map.virtualSize + (DiskImageTarget.sectorSize - 1)) & ~(DiskImageTarget.sectorSize - 1)
+        let virtualSize = DiskImageTarget.wholeSectors(map.virtualSize)
         let writer = try target.makeWriter(format, virtualSize: virtualSize)
         let zeroRun = try target.effectiveZeroRun(format)
 
@@ -63,7 +62,7 @@ extension Converter {
     private static let maximumSize = UInt64(Int64.max) >> 1
 
     private func makeSettings() throws(ImageError) -> ConversionSettings {
-        let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let processors = ConversionSettings.processors
         var settings = ConversionSettings(workers: workers ?? ConversionSettings.defaultWorkers(processors: processors))
         guard (1...ConversionSettings.maximumWorkers).contains(settings.workers) else {
             throw ImageError(

@@ -44,27 +44,7 @@ public struct Converter: Sendable {
     public func convert(
         progress: (@Sendable (ConversionProgress) -> Void)? = nil
     ) async throws -> ConversionReport {
-        let job = Job()
-        return try await withTaskCancellationHandler {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                if let progress {
-                    group.addTask {
-                        while !Task.isCancelled {
-                            progress(job.progress)
-                            try? await Task.sleep(for: .milliseconds(250))
-                        }
-                    }
-                }
-                defer { group.cancelAll() }
-                let report = try await run(job)
-                group.cancelAll()
-                try await group.waitForAll()
-                progress?(job.progress)
-                return report
-            }
-        } onCancel: {
-            job.cancel()
-        }
+        try await Job.run(progress: progress) { job throws(ImageError) in try convertBlocking(job) }
     }
 
     /// The conversion as a stream of progress that ends, or throws, with the conversion. Dropping the stream cancels it.
@@ -86,18 +66,5 @@ public struct Converter: Sendable {
     /// second interrupt. Running conversions fail.
     public static func removeUnfinishedOutputs() {
         UnfinishedOutputs.removeAll()
-    }
-
-    /// Runs the conversion on a thread of its own: it blocks.
-    private func run(_ job: Job) async throws -> ConversionReport {
-        try await withCheckedThrowingContinuation { continuation in
-            do throws(ImageError) {
-                try WorkerThread.detach {
-                    continuation.resume(with: Result { () throws(ImageError) in try convertBlocking(job) })
-                }
-            } catch {
-                continuation.resume(throwing: error)
-            }
-        }
     }
 }

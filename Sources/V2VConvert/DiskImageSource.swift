@@ -41,6 +41,18 @@ public struct DiskImageSource: Sendable {
         try open().reader.info
     }
 
+    /// Reads the metadata of the image and of all that are below it, backing files or parents, from the top.
+    /// - Throws: as ``info()``; also if one of them is missing or they form a loop.
+    public func infoChain() throws(ImageError) -> [ImageInfo] {
+        var layer: (any ImageReader)? = try open().reader
+        var chain: [ImageInfo] = []
+        while let reader = layer {
+            chain.append(reader.info)
+            layer = try reader.openParent()
+        }
+        return chain
+    }
+
     /// Opens the image.
     /// - Returns: its reader, and the opener that knows the files it consists of and what is wrong with them, of which
     ///   making the map may find more.

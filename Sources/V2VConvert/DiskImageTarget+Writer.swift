@@ -4,8 +4,8 @@ import RawFormat
 import VMDKFormat
 
 extension DiskImageTarget {
-    /// Bytes of a disk are rounded up to this.
-    static let sectorSize: UInt64 = 512
+    /// `size` bytes, less than 2^63, rounded up to sectors, in which guests and QEMU count.
+    static func wholeSectors(_ size: UInt64) -> UInt64 { (size + 511) & ~511 }
 
     /// At 185 MB/s a core the result is smaller than that of QEMU, which uses zlib's level 6 with a window of 4 KiB.
     private static let defaultDeflateLevel = 1

@@ -9,6 +9,8 @@ final class VDIMap: DiskMap {
     private let header: VDIHeader
     private let blocks: [UInt32]
     private let hasParent: Bool
+    /// The holes of a fixed disk, all of whose blocks are allocated.
+    private let allocated: AllocatedRanges?
 
     /// Never written: zero, or the parent's.
     private static let unallocated = UInt32.max
@@ -21,6 +23,7 @@ final class VDIMap: DiskMap {
         hasParent = header.kind == .differencing
         files = [file]
         virtualSize = header.size
+        allocated = header.kind == .fixed ? AllocatedRanges(file: file) : nil
         let count = Int(header.size.dividedUp(by: UInt64(header.blockSize)))
         let bytes = try file.read(at: UInt64(header.mapOffset), count: count * 4, what: "block map")
         blocks = (0..<count).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
@@ -46,7 +49,9 @@ final class VDIMap: DiskMap {
         guard start + length <= file.size else {
             throw damaged(index, "points past the end of the file (\(length) bytes at byte \(start))")
         }
-        return Extent(length: length, content: .data(file: 0, offset: HostOffset(start)))
+        let place = FilePlace(file: 0, offset: HostOffset(start))
+        if let allocated { return allocated.extent(at: place, limit: length) }
+        return Extent(length: length, content: .data(file: place.file, offset: place.offset))
     }
 
     func unmappableLength(at offset: GuestOffset, limit: UInt64) -> UInt64 {

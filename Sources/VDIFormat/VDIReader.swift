@@ -29,10 +29,8 @@ package struct VDIReader: ImageReader {
     package func makeMap() throws(ImageError) -> sending any DiskMap {
         let map = try VDIMap(file: file, header: header)
         switch header.kind {
-        case .dynamic, .fixed:
-            return map
-        case .differencing:
-            return LayeredMap(map, over: try openParent().makeMap())
+        case .dynamic, .fixed, .differencing:
+            return LayeredMap(map, over: try openParent()?.makeMap())
         case .undo:
             throw file.unsupported("undo images of VirtualBox are not supported", at: 76)
         }
@@ -40,7 +38,8 @@ package struct VDIReader: ImageReader {
 
     /// Opens the disk that this one is a snapshot of. VirtualBox keeps snapshots under their identifiers; of the disk at the
     /// bottom only its registry knows the name.
-    private func openParent() throws(ImageError) -> any ImageReader {
+    package func openParent() throws(ImageError) -> (any ImageReader)? {
+        guard header.kind == .differencing else { return nil }
         let (parentFile, parentOpener) = try opener.openParent(named: ["{\(header.parentIdentifier)}.vdi"], by: file)
         let parent = try opener.openImage(parentFile, nil, parentOpener)
         guard opener.ignoresParentChanges || isParent(parent) else {

@@ -13,9 +13,6 @@ final class VHDFixedMap: DiskMap {
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) -> Extent {
-        let run = allocated.run(at: offset.bytes)
-        return Extent(
-            length: min(run.length, limit),
-            content: run.isData ? .data(file: 0, offset: HostOffset(offset.bytes)) : .zero)
+        allocated.extent(at: FilePlace(file: 0, offset: HostOffset(offset.bytes)), limit: limit)
     }
 }

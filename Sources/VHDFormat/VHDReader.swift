@@ -67,12 +67,14 @@ package struct VHDReader: ImageReader {
     package func makeMap() throws(ImageError) -> sending any DiskMap {
         guard let header else { return VHDFixedMap(file: file, virtualSize: virtualSize) }
         let map = try VHDMap(file: file, footer: footer, header: header, virtualSize: virtualSize)
-        guard footer.kind == .differencing else { return map }
-        return LayeredMap(map, over: try openParent(header).makeMap())
+        return LayeredMap(map, over: try openParentDisk()?.makeMap())
     }
 
+    package func openParent() throws(ImageError) -> (any ImageReader)? { try openParentDisk() }
+
     /// Opens the disk that this one is a snapshot of.
-    private func openParent(_ header: VHDDynamicHeader) throws(ImageError) -> VHDReader {
+    private func openParentDisk() throws(ImageError) -> VHDReader? {
+        guard let header, footer.kind == .differencing else { return nil }
         let (parentFile, parentOpener) = try opener.openParent(named: header.parentNames, by: file)
         let parent = try VHDReader(file: parentFile, opener: parentOpener)
         for warning in parent.info.warnings { opener.findings.warn("\(parentFile.path): \(warning)") }

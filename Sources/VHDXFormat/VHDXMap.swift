@@ -11,6 +11,8 @@ final class VHDXMap: DiskMap {
     private let metadata: VHDXMetadata
     private let hasParent: Bool
     private let table: WindowedTable
+    /// The holes of a fixed disk, all of whose blocks are there.
+    private let allocated: AllocatedRanges?
     /// Blocks of the disk that one block of the sector bitmap describes; its entry follows theirs.
     private let chunkRatio: Int
     /// The bits used last, and their block.
@@ -23,6 +25,7 @@ final class VHDXMap: DiskMap {
         hasParent = metadata.parent != nil
         virtualSize = metadata.virtualSize
         files = [replayed.file]
+        allocated = metadata.keepsBlocks ? AllocatedRanges(file: replayed.file) : nil
         chunkRatio = Int(VHDX.sectorsPerChunk * metadata.logicalSectorSize / metadata.blockSize)
         let blocks = Int(virtualSize.dividedUp(by: metadata.blockSize))
         // Without a parent the table ends with the last block, with one with the last block of the sector bitmap.
@@ -54,7 +57,7 @@ final class VHDXMap: DiskMap {
         }
         let length = min(run, limit)
         switch first {
-        case .absent: return Extent(length: length, content: hasParent ? .unallocated : .zero)
+        case .absent: return Extent(length: length, content: .unallocated)
         case .zero: return Extent(length: length, content: .zero)
         case .data(let start), .partial(let start):
             return try dataExtent(start + skipped, length: length, block: block)
@@ -135,8 +138,10 @@ final class VHDXMap: DiskMap {
         }
         // What the replay would add to the file is zero.
         guard start < replayed.file.size else { return Extent(length: length, content: .zero) }
-        return Extent(
-            length: min(length, replayed.file.size - start), content: .data(file: 0, offset: HostOffset(start)))
+        let place = FilePlace(file: 0, offset: HostOffset(start))
+        let there = min(length, replayed.file.size - start)
+        if let allocated { return allocated.extent(at: place, limit: there) }
+        return Extent(length: there, content: .data(file: place.file, offset: place.offset))
     }
 
     private func damaged(_ block: Int, _ message: String) -> ImageError {

@@ -49,12 +49,14 @@ package struct VHDXReader: ImageReader {
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
         let map = try VHDXMap(replayed, regions: regions, metadata: metadata)
-        guard let locator = metadata.parent else { return map }
-        return LayeredMap(map, over: try openParent(locator).makeMap())
+        return LayeredMap(map, over: try openParentDisk()?.makeMap())
     }
 
+    package func openParent() throws(ImageError) -> (any ImageReader)? { try openParentDisk() }
+
     /// Opens the disk that this one is a snapshot of.
-    private func openParent(_ locator: VHDXParentLocator) throws(ImageError) -> VHDXReader {
+    private func openParentDisk() throws(ImageError) -> VHDXReader? {
+        guard let locator = metadata.parent else { return nil }
         let (parentFile, parentOpener) = try opener.openParent(named: locator.names, by: file)
         let parent = try VHDXReader(file: parentFile, opener: parentOpener)
         for warning in parent.info.warnings { opener.findings.warn("\(parentFile.path): \(warning)") }

@@ -6,19 +6,14 @@ final class SESparseExtent {
     private let file: ImageFile
     private let fileIndex: Int
     private let header: SESparseHeader
-    /// What a grain is that is not allocated.
-    private let absent: Extent.Content
     /// The numbers of the grain tables, nil for an absent one.
     private let directory: [UInt32?]
     private var table: (index: Int, entries: [UInt64]) = (-1, [])
 
-    init(
-        file: ImageFile, fileIndex: Int, header: SESparseHeader, length: UInt64, absent: Extent.Content
-    ) throws(ImageError) {
+    init(file: ImageFile, fileIndex: Int, header: SESparseHeader, length: UInt64) throws(ImageError) {
         self.file = file
         self.fileIndex = fileIndex
         self.header = header
-        self.absent = absent
         let count = length.dividedUp(by: SESparseHeader.tableCoverage)
         guard count * 8 <= UInt64(header.directory.count) else {
             throw file.damaged("the grain directory is too short for a disk of \(length) bytes", at: 136)
@@ -64,7 +59,7 @@ final class SESparseExtent {
             var end = tableIndex + 1
             while end < directory.count, directory[end] == nil { end += 1 }
             let run = end == directory.count ? limit : UInt64(end) * SESparseHeader.tableCoverage - offset
-            return Extent(length: min(run, limit), content: absent)
+            return Extent(length: min(run, limit), content: .unallocated)
         }
         try load(tableIndex)
         let limit = min(limit, SESparseHeader.tableCoverage - within)
@@ -86,7 +81,7 @@ final class SESparseExtent {
         let length = min(run, limit)
         switch first {
         case .absent:
-            return Extent(length: length, content: absent)
+            return Extent(length: length, content: .unallocated)
         case .zero:
             return Extent(length: length, content: .zero)
         case .data(let number):

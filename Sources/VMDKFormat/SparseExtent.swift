@@ -17,20 +17,14 @@ final class SparseExtent {
     /// The table used last; no entries if all are zero.
     private var table: (index: Int, entries: [UInt32]) = (-1, [])
 
-    /// What a grain is that is not allocated.
-    private let absent: Extent.Content
-
     /// - Parameters:
     ///   - layout: from the header, or from the footer of a stream.
     ///   - length: bytes of virtual disk.
-    ///   - absent: what a grain is that is not allocated.
     ///   - findings: is told if the redundant tables had to be used.
     ///   - tolerant: leave out tables that can't be read; to ask for what they describe is an error then.
     init(
-        file: ImageFile, fileIndex: Int, layout: GrainLayout, length: UInt64, absent: Extent.Content,
-        findings: Findings, tolerant: Bool
+        file: ImageFile, fileIndex: Int, layout: GrainLayout, length: UInt64, findings: Findings, tolerant: Bool
     ) throws(ImageError) {
-        self.absent = absent
         self.file = file
         self.fileIndex = fileIndex
         self.layout = layout
@@ -69,14 +63,14 @@ final class SparseExtent {
     /// The extent of the disk map at `offset` of this extent, at most `limit` bytes, all inside ``length``.
     func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> Extent {
         let tableIndex = Int(offset / layout.tableCoverage)
-        guard tableIndex < directory.tables.count else { return Extent(length: limit, content: absent) }
+        guard tableIndex < directory.tables.count else { return Extent(length: limit, content: .unallocated) }
         guard directory.tables[tableIndex] != 0 else {
             return absentTables(from: tableIndex, offset: offset, limit: limit)
         }
         try load(tableIndex)
         let within = offset % layout.tableCoverage
         let limit = min(limit, layout.tableCoverage - within)
-        if table.entries.isEmpty { return Extent(length: limit, content: absent) }
+        if table.entries.isEmpty { return Extent(length: limit, content: .unallocated) }
         let entry = Int(within / layout.grainLength)
         let skipped = within % layout.grainLength
         let first = GrainTableEntry(rawValue: table.entries[entry])
@@ -92,16 +86,16 @@ final class SparseExtent {
         while end < directory.tables.count, directory.tables[end] == 0 { end += 1 }
         // Behind the last table nothing is allocated, up to the length that the descriptor gives.
         let run = end == directory.tables.count ? limit : UInt64(end) * layout.tableCoverage - offset
-        return Extent(length: min(run, limit), content: absent)
+        return Extent(length: min(run, limit), content: .unallocated)
     }
 
-    /// A run of grains that are not allocated, or of zeroed ones; without a parent that is the same.
+    /// A run of grains that are not allocated, or of zeroed ones.
     private func emptyRun(from entry: Int, skipped: UInt64, limit: UInt64) -> Extent {
         func content(_ index: Int) -> Extent.Content? {
             let entry = GrainTableEntry(rawValue: table.entries[index])
-            return entry.isAllocated ? nil : entry.isZeroed ? .zero : absent
+            return entry.isAllocated ? nil : entry.isZeroed ? .zero : .unallocated
         }
-        let first = content(entry) ?? absent
+        let first = content(entry) ?? .unallocated
         var end = entry + 1
         while end < table.entries.count, content(end) == first { end += 1 }
         return Extent(length: min(UInt64(end - entry) * layout.grainLength - skipped, limit), content: first)

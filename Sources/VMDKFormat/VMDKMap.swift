@@ -16,12 +16,10 @@ final class VMDKMap: DiskMap {
     }
 
     /// - Parameters:
-    ///   - absent: what is not allocated: zero, or the parent's.
     ///   - findings: is told what is damaged though it can be read.
     ///   - tolerant: damaged tables are errors only when they are needed.
     init(
-        extents: [VMDKReader.OpenedExtent], files: [ImageFile], absent: Extent.Content, findings: Findings,
-        tolerant: Bool
+        extents: [VMDKReader.OpenedExtent], files: [ImageFile], findings: Findings, tolerant: Bool
     ) throws(ImageError) {
         var pieces: [(start: UInt64, length: UInt64, content: Content)] = []
         var start: UInt64 = 0
@@ -36,16 +34,16 @@ final class VMDKMap: DiskMap {
                 content = .sparse(
                     try SparseExtent(
                         file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
-                        absent: absent, findings: findings, tolerant: tolerant))
+                        findings: findings, tolerant: tolerant))
             case .cowd(let number, let header):
                 content = .sparse(
                     try SparseExtent(
                         file: files[number], fileIndex: number, layout: header.layout, length: extent.length,
-                        absent: absent, findings: findings, tolerant: tolerant))
+                        findings: findings, tolerant: tolerant))
             case .seSparse(let number, let header):
                 content = .seSparse(
                     try SESparseExtent(
-                        file: files[number], fileIndex: number, header: header, length: extent.length, absent: absent))
+                        file: files[number], fileIndex: number, header: header, length: extent.length))
             case .missing(let error):
                 content = .missing(error)
             }
@@ -69,10 +67,7 @@ final class VMDKMap: DiskMap {
             guard start + within < files[file].size else {
                 throw files[file].damaged("the extent is cut short", at: files[file].size)
             }
-            let run = allocated.run(at: start + within)
-            return Extent(
-                length: min(run.length, limit),
-                content: run.isData ? .data(file: file, offset: HostOffset(start + within)) : .zero)
+            return allocated.extent(at: FilePlace(file: file, offset: HostOffset(start + within)), limit: limit)
         case .sparse(let sparse):
             return try sparse.extent(at: within, limit: limit)
         case .seSparse(let sparse):

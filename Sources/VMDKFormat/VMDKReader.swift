@@ -75,13 +75,15 @@ package struct VMDKReader: ImageReader {
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
         let map = try VMDKMap(
-            extents: extents, files: files, absent: descriptor.hasParent ? .unallocated : .zero,
-            findings: opener.findings, tolerant: opener.salvages)
-        return descriptor.hasParent ? LayeredMap(map, over: try openParent().makeMap()) : map
+            extents: extents, files: files, findings: opener.findings, tolerant: opener.salvages)
+        return LayeredMap(map, over: try openParentDisk()?.makeMap())
     }
 
+    package func openParent() throws(ImageError) -> (any ImageReader)? { try openParentDisk() }
+
     /// Opens the disk that this one is a snapshot of.
-    private func openParent() throws(ImageError) -> VMDKReader {
+    private func openParentDisk() throws(ImageError) -> VMDKReader? {
+        guard descriptor.hasParent else { return nil }
         guard let hint = descriptor.parentFileNameHint else {
             throw file.damaged("the disk is a snapshot, but its descriptor does not name the parent")
         }

@@ -7,7 +7,10 @@ struct ConvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
         abstract: "Convert a virtual machine's disk.",
-        usage: "v2v-convert [<options>] <input> <output>\n       v2v-convert info [--output json|human] <image>",
+        usage: """
+            v2v-convert [<options>] <input> <output>
+            v2v-convert <command> [<options>] <image> …
+            """,
         discussion: """
             Reads VMDK, VHD, VHDX and qcow2 of every kind with their snapshots and backing files, VDI and raw, also \
             inside an OVA; writes qcow2, VMDK and raw. The output appears under its name when it is complete and on the \
@@ -22,6 +25,13 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               v2v-convert info --output json web01.vmdk
+              v2v-convert compare web01.vmdk web01.qcow2
+
+            COMMANDS (each has --help; names, options and JSON are qemu-img's):
+              info     what an image's metadata says
+              compare  whether two images have the same content
+              map      where the ranges of a disk are stored
+              snapshot the internal snapshots of an image
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
@@ -32,7 +42,7 @@ struct ConvertCommand: AsyncParsableCommand {
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
-              0 done, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
+              0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
             refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
             """)
@@ -125,41 +135,15 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Replace an existing output.")
     var force = false
 
-    @Option(
-        name: .long,
-        help: "Which disk of an OVA, OVF or VMX to convert, counted from 1; needed if there are several.")
-    var disk: Int?
-
-    @Flag(name: [.customShort("U"), .long], help: "Read an image that another process may be writing.")
-    var forceShare = false
-
-    @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
-    var allowOutsideFiles = false
+    @OptionGroup var access: SourceOptions
 
     @Flag(name: .long, help: "Convert a disk of an OVA or OVF although the manifest has another digest for it.")
     var ignoreManifest = false
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "The parent of a snapshot that doesn't name one (VDI) or whose parent is elsewhere. Repeat it for parents of "
-                + "parents, youngest first.", valueName: "file"),
-        completion: .file())
-    var parent: [String] = []
-
-    @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
-    var forceParent = false
 
     @Flag(
         name: .long,
         help: "Make zeros of what can't be read, list it, and go on. The exit status is 3 if anything was lost.")
     var salvage = false
-
-    @Flag(name: .long, help: "Take a backing file that looks raw for raw although the image doesn't name its format.")
-    var trustRawBacking = false
-
-    @Option(name: .long, help: "Size of a VHD: current (the footer's) or chs (its geometry's, as for Virtual PC).")
-    var vhdSize = VHDSize.current
 
     @Option(
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
@@ -176,10 +160,7 @@ struct ConvertCommand: AsyncParsableCommand {
         do {
             let converter = try makeConverter()
             let display = ProgressDisplay(kind: progressKind)
-            let task = Task { try await converter.convert { display.show($0) } }
-            let watch = Task { for await _ in SignalGuard.arrivals.stream { task.cancel() } }
-            defer { watch.cancel() }
-            let report = try await task.value
+            let report = try await SignalGuard.cancelling { try await converter.convert { display.show($0) } }
             display.end()
             if json { try JSONOutput.print(report) }
             for range in report.lost { Terminal.error(Summary.text(range)) }
@@ -211,18 +192,10 @@ struct ConvertCommand: AsyncParsableCommand {
     }
 
     private func makeConverter() throws(ImageError) -> Converter {
-        var source = DiskImageSource(path: input, format: inputFormat.map(ImageFormat.init(named:)))
-        source.disk = disk
+        var source = access.source(input, format: inputFormat)
         source.snapshot = snapshot
-        source.ignoresLocks = forceShare
-        source.allowsOutsideFiles = allowOutsideFiles
         source.ignoresManifest = ignoreManifest
-        source.parents = parent
-        source.ignoresParentChanges = forceParent
         source.salvages = salvage
-        source.trustsRawBacking = trustRawBacking
-        source.vhdSize = vhdSize
-
         var target = DiskImageTarget(path: output)
         let outputOptions = try OutputOptions(options)
         let formatName =

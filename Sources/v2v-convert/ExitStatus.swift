@@ -4,6 +4,8 @@ import V2VConvert
 enum ExitStatus {
     static let success: Int32 = 0
     static let usage: Int32 = 2
+    /// `compare`: the images differ. Everything else that a command can end with is 2 or more.
+    static let different: Int32 = 1
     /// The conversion was completed, but parts of the input were lost (`--salvage`).
     static let salvaged: Int32 = 3
 

@@ -6,6 +6,8 @@ struct RootCommand: ParsableCommand {
         commandName: "v2v-convert",
         abstract: "Convert virtual machine disks: VMDK, VHD, VHDX, VDI, qcow2 and raw to qcow2, VMDK and raw.",
         version: Version.current,
-        subcommands: [ConvertCommand.self, InfoCommand.self],
+        subcommands: [
+            ConvertCommand.self, InfoCommand.self, CompareCommand.self, MapCommand.self, SnapshotCommand.self,
+        ],
         defaultSubcommand: ConvertCommand.self)
 }

@@ -10,7 +10,7 @@ import V2VConvert
 enum SignalGuard {
     private static let number = Atomic<Int32>(0)
     /// Yields when a signal arrives.
-    static let arrivals = AsyncStream.makeStream(of: Void.self)
+    private static let arrivals = AsyncStream.makeStream(of: Void.self)
     /// How long a cancelled conversion may take to end, in microseconds.
     private static let patience: UInt32 = 700_000
 
@@ -18,6 +18,16 @@ enum SignalGuard {
     static var received: Int32? {
         let signal = number.load(ordering: .acquiring)
         return signal == 0 ? nil : signal
+    }
+
+    /// Does `work`, and cancels it when a signal arrives.
+    static func cancelling<Value: Sendable>(
+        _ work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let task = Task { try await work() }
+        let watch = Task { for await _ in arrivals.stream { task.cancel() } }
+        defer { watch.cancel() }
+        return try await task.value
     }
 
     /// Blocks the signals and starts the thread that waits for them. Must be called before any other thread starts.

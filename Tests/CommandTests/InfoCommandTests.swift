@@ -25,8 +25,63 @@ import Testing
         for (key, value) in theirDetails where key != "extents" && !(key == "compression-type" && format == "raw") {
             #expect(ourDetails[key].map { "\($0)" } == "\(value)", "\(key)")
         }
-        let human = try Tool.check(Tool.converter, ["info", image])
-        #expect(human.contains("file format: \(format)") && human.contains("(9436672 bytes)"))
+        #expect(keys(theirs).subtracting(keys(ours)).isEmpty)
+        try requireSameText(["info", "-f", format, image])
+    }
+
+    @Test func describesWholeChains() throws {
+        let directory = try TemporaryDirectory()
+        let raw = try directory.write(DiskContent.mixed.bytes(), to: "base.raw")
+        try QEMU.convert(raw, to: directory.file("base.vmdk"), format: "vmdk")
+        try Tool.check("mkdir", [directory.file("overlays")])
+        let paths = ["middle.qcow2", "overlays/top.qcow2"].map(directory.file)
+        for (path, backing, format) in [
+            (paths[0], "base.vmdk", "vmdk"), (paths[1], "../middle.qcow2", "qcow2"),
+        ] {
+            try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-b", backing, "-F", format, path])
+        }
+        try requireSameText(["info", "--backing-chain", "--allow-outside-files", paths[1]])
+        try requireSameText(["info", "--backing-chain", paths[0]])
+        let options = ["info", "--backing-chain", "--output=json"]
+        let theirs = try array(try Tool.check("qemu-img", options + [paths[1]]))
+        let ours = try array(try Tool.check(Tool.converter, options + ["--allow-outside-files", paths[1]]))
+        #expect(theirs.count == 3 && ours.count == 3)
+        for (their, our) in zip(theirs, ours) {
+            #expect(keys(their).subtracting(keys(our)).isEmpty)
+            for key in ["filename", "backing-filename", "full-backing-filename", "backing-filename-format", "format"] {
+                #expect((our[key] as? String)?.plainPaths == (their[key] as? String)?.plainPaths, "\(key)")
+            }
+        }
+        // Without leave, nothing outside the image's directory is looked at.
+        #expect(try Tool.run(Tool.converter, options + [paths[1]]).status == 13)
+        // The usual output does not need the rest of the chain; this one does.
+        unlink(directory.file("base.vmdk"))
+        #expect(try Tool.run(Tool.converter, ["info", paths[0]]).status == 0)
+        #expect(try Tool.run(Tool.converter, options + [paths[0]]).status == 10)
+    }
+
+    /// Everything that qemu-img prints for people is in our text too, line by line.
+    private func requireSameText(_ arguments: [String]) throws {
+        let theirs = try Tool.check("qemu-img", arguments.filter { $0 != "--allow-outside-files" })
+        let ours = try Tool.check(Tool.converter, arguments)
+        let lines = Set(ours.plainPaths.split(separator: "\n"))
+        // It doesn't know the kind of a sparse extent.
+        for line in theirs.plainPaths.split(separator: "\n") where line != "            format: " {
+            #expect(lines.contains(line), "\(arguments): \(line)\n\(ours)")
+        }
+    }
+
+    /// The keys of all objects inside `value`, with the path that leads to them.
+    private func keys(_ value: Any, prefix: String = "") -> Set<String> {
+        if let object = value as? [String: Any] {
+            return object.reduce(into: []) { $0.formUnion(keys($1.value, prefix: prefix + "." + $1.key)) }
+        }
+        if let list = value as? [Any] { return list.reduce(into: []) { $0.formUnion(keys($1, prefix: prefix + "[]")) } }
+        return [prefix]
+    }
+
+    private func array(_ json: String) throws -> [[String: Any]] {
+        try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
     }
 
     @Test func listsSnapshotsAndBitmaps() throws {
@@ -42,6 +97,12 @@ import Testing
         let ours = try object(try Tool.check(Tool.converter, ["info", "--output", "json", image]))
         #expect(try canonical(ours["snapshots"]) == canonical(theirs["snapshots"]))
         #expect(try canonical(data(ours)["bitmaps"]) == canonical(data(theirs)["bitmaps"]))
+        try requireSameText(["info", image])
+        let list = try Tool.check("qemu-img", ["snapshot", "-l", image])
+        #expect(try Tool.check(Tool.converter, ["snapshot", "-l", image]) == list)
+        let plain = directory.file("plain.vdi")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "vdi", plain, "1M"])
+        #expect(try Tool.check(Tool.converter, ["snapshot", "-l", plain]).isEmpty)
     }
 
     @Test(arguments: ["aes", "luks"])

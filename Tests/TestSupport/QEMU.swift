@@ -1,3 +1,5 @@
+import Foundation
+
 /// The independent judge: qemu-img.
 package enum QEMU {
     /// Makes an image of `raw`.
@@ -38,4 +40,9 @@ package enum QEMU {
     package static func requireClean(_ path: String, format: String = "qcow2") throws {
         try Tool.check("qemu-img", ["check", "-f", format, path])
     }
+}
+
+extension String {
+    /// The text with doubled slashes of paths made single: QEMU keeps them, we don't.
+    package var plainPaths: String { replacingOccurrences(of: "//", with: "/") }
 }

@@ -1,0 +1,42 @@
+package import DiskImage
+import RingIO
+import SystemPackage
+
+/// Reads the content of a disk on the calling thread, a chunk at a time, in memory of its own.
+package final class ContentReader {
+    private let files: [ImageFile]
+    private var reader: ChunkReader
+    private let memory: AlignedMemory
+    private var slot: Slot
+
+    /// - Parameter files: those of the map whose extents will be read.
+    package init(files: [ImageFile]) throws(ImageError) {
+        self.files = files
+        reader = ChunkReader(files: files, losses: nil)
+        do throws(SystemCallError) {
+            memory = try AlignedMemory(length: ConversionSettings.chunkSize + Slot.stagingLength)
+        } catch {
+            throw ImageError(.inputUnreadable, "can't \(error.attempt)", errno: Errno(rawValue: error.errno))
+        }
+        let bytes = unsafe memory.bytes
+        let chunk = ConversionSettings.chunkSize
+        // Safe: two disjoint parts of the memory, which lives as long as the slot; nothing is encoded.
+        unsafe slot = Slot(
+            data: UnsafeMutableRawBufferPointer(rebasing: bytes[..<chunk]),
+            staging: UnsafeMutableRawBufferPointer(rebasing: bytes[chunk...]),
+            encoded: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// The bytes of `chunk`, at most ``ConversionSettings/chunkSize``; they stay until the next call.
+    package func read(_ chunk: Chunk) throws(ImageError) -> UnsafeRawBufferPointer {
+        slot.chunk = chunk
+        try reader.plan(&slot)
+        for transfer in slot.transfers {
+            guard case .source(let file) = transfer.endpoint else { continue }
+            try unsafe files[file].read(at: transfer.offset, into: transfer.memory, what: "input")
+        }
+        try reader.decode(&slot)
+        // Safe: the extents of the chunk have filled this part of the data.
+        return unsafe UnsafeRawBufferPointer(rebasing: slot.data[..<chunk.length])
+    }
+}

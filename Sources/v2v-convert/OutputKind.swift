@@ -1,0 +1,7 @@
+import ArgumentParser
+
+/// The value of `--output`.
+enum OutputKind: String, ExpressibleByArgument, CaseIterable {
+    case human
+    case json
+}
