@@ -44,6 +44,8 @@ int linux_lock_is_held(int fd, off_t offset) {
     return lock.l_type != F_UNLCK;
 }
 
+int linux_widen_pipe(int fd) { return fcntl(fd, F_SETPIPE_SZ, 1 << 20); }
+
 int linux_unlock(int fd) {
     struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
     return fcntl(fd, F_OFD_SETLK, &lock);

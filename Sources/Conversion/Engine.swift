@@ -9,6 +9,8 @@ struct WorkerContext {
     var planner: Planner
     var sequencer: Sequencer
     var output: Output
+    /// The thread's side of an output that is a stream.
+    var stream: OutputStream?
     var job: Job
     var files: [ImageFile]
     var layout: WriterLayout
@@ -36,7 +38,8 @@ package struct Engine {
 
     /// Copies everything and writes the output's tables; the caller commits the output.
     /// - Parameters:
-    ///   - minimumZeroRun: shortest run of zeros that is left out, in bytes; 0 to write every byte of the disk.
+    ///   - minimumZeroRun: shortest run of zeros that is left out, in bytes; 0 to write every byte of the disk, or, for a
+    ///     writer that has planned, of the chunks in which the map has data.
     /// - Returns: the bytes of the finished files, by number.
     package func copy(
         _ map: sending any DiskMap, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
@@ -45,11 +48,14 @@ package struct Engine {
         let layout = writer.layout
         var wakes: [WakeEvent] = []
         for _ in 0..<settings.workers { wakes.append(try Self.makeWakeEvent()) }
+        let stream = try makeStream(output, workers: wakes)
         let context = WorkerContext(
-            planner: Planner(map: map, includesHoles: minimumZeroRun == 0),
-            sequencer: Sequencer(writer: writer, output: output, wakes: wakes), output: output, job: job, files: files,
-            layout: layout, minimumZeroRun: minimumZeroRun, losses: losses, slots: settings.chunksInFlight)
-        job.wakeOnFailure(wakes)
+            planner: Planner(map: map, includesHoles: minimumZeroRun == 0 && !writer.isPlanned),
+            sequencer: Sequencer(writer: writer, output: stream ?? output, wakes: wakes), output: output,
+            stream: stream, job: job, files: files, layout: layout, minimumZeroRun: minimumZeroRun, losses: losses,
+            slots: settings.chunksInFlight)
+        job.wakeOnFailure(wakes + (stream.map { [$0.wake] } ?? []))
+        let streamThread = try stream.map { stream throws(ImageError) in try WorkerThread { stream.run() } }
         var threads: [WorkerThread] = []
         for (index, wake) in wakes.enumerated() {
             do throws(ImageError) {
@@ -59,14 +65,30 @@ package struct Engine {
             }
         }
         for thread in threads { thread.join() }
+        var sizes: [UInt64] = []
+        do throws(ImageError) {
+            try job.check()
+            sizes = try context.sequencer.finish()
+        } catch {
+            job.fail(error)
+        }
+        stream?.complete()
+        streamThread?.join()
         try job.check()
-        return try context.sequencer.finish()
+        return sizes
+    }
+
+    private func makeStream(_ output: Output, workers: [WakeEvent]) throws(ImageError) -> OutputStream? {
+        guard output.isStream else { return nil }
+        return OutputStream(file: output.files[0], job: job, wake: try Self.makeWakeEvent(), workers: workers)
     }
 
     /// The body of a worker's thread. The ring is made here because only its maker may submit to it.
     private func work(_ index: Int, _ wake: WakeEvent, _ context: WorkerContext) {
         do throws(ImageError) {
-            try Worker(index: index, queue: try makeQueue(wake), context: context).run()
+            var queue = try makeQueue(wake)
+            if let stream = context.stream { queue = StreamQueue(reads: queue, stream: stream, worker: index) }
+            try Worker(index: index, queue: queue, context: context).run()
         } catch {
             job.fail(error)
         }

@@ -12,6 +12,12 @@ package final class Output: OutputSink, Sendable {
         case new(replaces: Bool)
         /// Into an existing file or block device of at least `size` bytes.
         case inPlace(size: UInt64)
+        /// In order into a descriptor, of a pipe for instance.
+        case stream(descriptor: Int32)
+
+        var isStream: Bool {
+            if case .stream = self { true } else { false }
+        }
     }
 
     /// By number.
@@ -42,6 +48,9 @@ package final class Output: OutputSink, Sendable {
         self.kind = kind
         self.job = job
     }
+
+    /// Whether it must be written in order, by an ``OutputStream``.
+    var isStream: Bool { kind.isStream }
 
     // MARK: Writing
 

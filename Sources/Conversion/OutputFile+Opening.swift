@@ -101,6 +101,36 @@ extension OutputFile {
         return descriptor
     }
 
+    /// A descriptor of our own for what `descriptor` leads to.
+    static func openStream(
+        _ descriptor: Int32, path: String, sources: [FileIdentity]
+    ) throws(ImageError) -> FileDescriptor {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            throw ImageError(.outputFailed, "can't write to the output", path: path, errno: .current)
+        }
+        guard !sources.contains(FileIdentity(status)) else {
+            throw ImageError(.outputExists, "the output is the input", advice: "choose another", path: path)
+        }
+        guard isatty(descriptor) == 0 else {
+            throw ImageError(
+                .invalidOption, "a disk can't be written to a terminal", advice: "redirect it", path: path)
+        }
+        if status.st_mode & S_IFMT == S_IFIFO {
+            _ = linux_widen_pipe(descriptor)
+            // Opened anew it can be non-blocking without being so for others that have it.
+            let name = FilePath("/proc/self/fd/\(descriptor)")
+            if let own = try? FileDescriptor.open(name, .writeOnly, options: [.closeOnExec, .nonBlocking]) {
+                return own
+            }
+        }
+        do {
+            return try FileDescriptor(rawValue: descriptor).duplicate()
+        } catch {
+            throw ImageError(.outputFailed, "can't write to the output", path: path, errno: error as? Errno)
+        }
+    }
+
     static func resolve(_ path: String) -> String {
         guard let resolved = unsafe realpath(path, nil) else { return path }
         defer { unsafe free(resolved) }

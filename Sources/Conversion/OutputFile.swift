@@ -5,7 +5,8 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// A file that is written: `NAME.partial` until it is complete, or an existing file or device, in place.
+/// A file that is written: `NAME.partial` until it is complete, or an existing file or device, in place; or a stream, which
+/// is written by an ``OutputStream``.
 final class OutputFile: Sendable {
     /// Direct transfers must be aligned to this in file and memory. The page size serves every filesystem and device.
     static let directAlignment: UInt64 = 4096
@@ -38,7 +39,7 @@ final class OutputFile: Sendable {
     init(
         path: String, kind: Output.Kind, sources: [FileIdentity], usesDirectIO: Bool, job: Job
     ) throws(ImageError) {
-        let existing = FileIdentity(path: path)
+        let existing = kind.isStream ? nil : FileIdentity(path: path)
         if let existing, sources.contains(existing) {
             throw ImageError(.outputExists, "the output is the input", advice: "choose another name", path: path)
         }
@@ -59,9 +60,12 @@ final class OutputFile: Sendable {
         case .inPlace(let size):
             temporaryPath = self.path
             descriptor = try Self.openExisting(self.path, size: size)
+        case .stream(let stream):
+            temporaryPath = path
+            descriptor = try Self.openStream(stream, path: path, sources: sources)
         }
         direct =
-            usesDirectIO
+            usesDirectIO && !kind.isStream
             ? try? FileDescriptor.open(
                 // The same file even if someone has moved it.
                 FilePath("/proc/self/fd/\(descriptor.rawValue)"), .writeOnly,
@@ -172,7 +176,7 @@ final class OutputFile: Sendable {
     }
 
     func synchronize() throws(ImageError) {
-        guard fsync(descriptor.rawValue) == 0 else {
+        guard fsync(descriptor.rawValue) == 0 || kind.isStream && Errno.current == .invalidArgument else {
             throw failure("the system could not write the output to the device", at: nil, .current)
         }
     }
@@ -187,7 +191,7 @@ final class OutputFile: Sendable {
 
     // MARK: Finishing
 
-    /// Gives the file its size; when this returns it is safely on the device.
+    /// Gives the file its size; when this returns it is safely on the device, if it is on one.
     func complete(size: UInt64) throws(ImageError) {
         if case .new = kind, ftruncate(descriptor.rawValue, off_t(size)) != 0 {
             throw failure("can't set the size of the output to \(size) bytes", at: nil, .current)

@@ -26,10 +26,10 @@ final class Sequencer: Sendable {
     }
 
     private let state: Guarded<State>
-    private let output: Output
+    private let output: any OutputSink & Sendable
     private let wakes: [WakeEvent]
 
-    init(writer: sending any ImageWriter, output: Output, wakes: [WakeEvent]) {
+    init(writer: sending any ImageWriter, output: any OutputSink & Sendable, wakes: [WakeEvent]) {
         self.output = output
         self.wakes = wakes
         let placed = [[Placed]](repeating: [], count: wakes.count)

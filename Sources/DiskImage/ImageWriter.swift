@@ -11,6 +11,13 @@ package protocol ImageWriter: AnyObject {
     /// with the output's name is number 0, these are 1, 2, …; all of them appear together, number 0 last.
     var companions: [String] { get }
 
+    /// Whether the output comes strictly front to back, without gaps if nothing is left out, so that it can go into a pipe.
+    var isSequential: Bool { get }
+
+    /// Whether the output has been planned from the disk's map: chunks in which the map has data are stored whole, their
+    /// zeros too, and others not at all.
+    var isPlanned: Bool { get }
+
     /// Assigns host offsets to the units of the next chunk and enters them into the tables; writes tables that are
     /// complete to `output`.
     func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement
@@ -22,6 +29,8 @@ package protocol ImageWriter: AnyObject {
 
 extension ImageWriter {
     package var companions: [String] { [] }
+    package var isSequential: Bool { false }
+    package var isPlanned: Bool { false }
 }
 
 /// How a writer wants its units.

@@ -33,14 +33,7 @@ package final class QCOW2Writer: ImageWriter {
         let cluster = options.clusterSize
         clusterBits = cluster.trailingZeroBitCount
         l2Count = cluster / options.l2EntryLength
-        // QEMU does not open an image without an L1 table, so an empty disk has one entry.
-        let l1Count = max(1, virtualSize.dividedUp(by: l2Count * cluster))
-        guard l1Count * 8 <= QCOW2.maximumL1Length else {
-            throw ImageError(
-                .invalidOption, "a disk of \(virtualSize) bytes is too large for clusters of \(cluster) bytes",
-                advice: "choose a larger -o cluster_size")
-        }
-        l1 = [UInt64](repeating: 0, count: Int(l1Count))
+        l1 = [UInt64](repeating: 0, count: Int(try options.l1Count(virtualSize: virtualSize)))
         refcounts = RefcountBuilder(clusterSize: cluster, bits: options.refcountBits)
         refcounts.add(1, toCluster: 0)
         end = cluster

@@ -1,3 +1,6 @@
+import ByteLayout
+import DiskImage
+
 /// The form of a qcow2 image to write.
 package struct QCOW2WriterOptions: Sendable, Equatable {
     /// Bytes of a cluster: a power of two from 512 to 2 MiB.
@@ -18,4 +21,17 @@ package struct QCOW2WriterOptions: Sendable, Equatable {
     var l2EntryLength: UInt64 { hasExtendedL2 ? 16 : 8 }
 
     package init() {}
+
+    /// Entries of the L1 table.
+    /// - Throws: `invalidOption` if the disk is too large for the clusters.
+    func l1Count(virtualSize: UInt64) throws(ImageError) -> UInt64 {
+        // QEMU does not open an image without an L1 table, so an empty disk has one entry.
+        let count = max(1, virtualSize.dividedUp(by: clusterSize / l2EntryLength * clusterSize))
+        guard count * 8 <= QCOW2.maximumL1Length else {
+            throw ImageError(
+                .invalidOption, "a disk of \(virtualSize) bytes is too large for clusters of \(clusterSize) bytes",
+                advice: "choose a larger -o cluster_size")
+        }
+        return count
+    }
 }

@@ -45,11 +45,13 @@ struct RefcountBuilder {
     mutating func placed(at offset: UInt64) throws(ImageError) {
         offsets[offsets.count - 1] = offset
         guard UInt64(offsets.count) * 8 <= QCOW2.maximumRefcountTableLength else {
-            throw ImageError(
-                .invalidOption, "the output needs a refcount table of more than 8 MiB, QEMU's limit",
-                advice: "choose a larger -o cluster_size or a smaller refcount_bits")
+            throw Self.tableTooLarge
         }
     }
+
+    static let tableTooLarge = ImageError(
+        .invalidOption, "the output needs a refcount table of more than 8 MiB, QEMU's limit",
+        advice: "choose a larger -o cluster_size or a smaller refcount_bits")
 
     /// How many clusters the refcount table and the blocks that have not left will take, themselves counted, when
     /// `usedClusters` clusters are in use before them.

@@ -3,6 +3,7 @@ package import DiskImage
 /// Writes the disk as it is: every unit at its own offset.
 package final class RawWriter: ImageWriter {
     package let layout: WriterLayout
+    package let isSequential = true
     private let virtualSize: UInt64
     private let clearsGaps: Bool
     /// Everything before this has been placed.

@@ -34,6 +34,11 @@ package struct IOCompletion: Sendable {
     package var token: UInt64
     /// Bytes transferred, perhaps fewer than asked for, or a negated errno.
     package var result: Int32
+
+    package init(token: UInt64, result: Int32) {
+        self.token = token
+        self.result = result
+    }
 }
 
 /// Transfers of one worker thread, which is the only one to call it. Two kinds: io_uring, and pread/pwrite.

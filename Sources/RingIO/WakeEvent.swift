@@ -25,9 +25,19 @@ package final class WakeEvent: Sendable {
     }
 
     /// Waits for a signal and takes it.
-    func wait() {
+    package func wait() {
         var pollRequest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         unsafe _ = poll(&pollRequest, 1, -1)
+        take()
+    }
+
+    /// Waits until the descriptor `other` can be written to, or for a signal.
+    package func wait(untilWritable other: Int32) {
+        var requests = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: other, events: Int16(POLLOUT), revents: 0),
+        ]
+        unsafe _ = poll(&requests, nfds_t(requests.count), -1)
         take()
     }
 

@@ -23,7 +23,7 @@ extension Converter {
                 path: source.path)
         }
         let virtualSize = DiskImageTarget.wholeSectors(map.virtualSize)
-        let writer = try target.makeWriter(format, virtualSize: virtualSize)
+        let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
         let zeroRun = try target.effectiveZeroRun(format)
 
         let output = try Output(
@@ -58,6 +58,20 @@ extension Converter {
         return SalvagingMap(map, losses: losses)
     }
 
+    private func makeWriter(
+        _ format: TargetFormat, virtualSize: UInt64, of reader: any ImageReader, salvages: Bool
+    ) throws(ImageError) -> any ImageWriter {
+        let writer = try target.makeWriter(format, virtualSize: virtualSize) { () throws(ImageError) in
+            try makeMap(reader, losses: salvages ? Losses() : nil)
+        }
+        guard target.descriptor == nil || writer.isSequential else {
+            throw ImageError(
+                .invalidOption, "this form of \(format.name.rawValue) can't be written front to back, as a stream is",
+                advice: "-O raw, -O qcow2, and -O vmdk with -o subformat=streamOptimized, can")
+        }
+        return writer
+    }
+
     /// What a file's offsets reach, less room for tables.
     private static let maximumSize = UInt64(Int64.max) >> 1
 
@@ -79,7 +93,7 @@ extension Converter {
     }
 
     private func prepare(_ output: Output, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
-        guard case .raw(let options) = format else { return }
+        guard case .raw(let options) = format, target.descriptor == nil else { return }
         if options.preallocation != .off, try !output.allocate(virtualSize) {
             logger.warning("\(target.path): the filesystem can't allocate storage in advance")
         }
@@ -89,7 +103,8 @@ extension Converter {
 
 extension DiskImageTarget {
     fileprivate func outputKind(virtualSize: UInt64) -> Output.Kind {
-        switch existing {
+        if let descriptor { return .stream(descriptor: descriptor) }
+        return switch existing {
         case .refuse: .new(replaces: false)
         case .replace: .new(replaces: true)
         case .overwrite, .overwriteZeroed: .inPlace(size: virtualSize)

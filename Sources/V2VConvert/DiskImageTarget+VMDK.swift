@@ -13,7 +13,7 @@ extension DiskImageTarget {
         guard deflateWindow == .kib32 else {
             throw ImageError(.invalidOption, "a VMDK is compressed with a window of 32k", advice: "leave out --window")
         }
-        let name = try VMDKName(path: path)
+        let name = try VMDKName(path: descriptor == nil ? path : "disk.vmdk")
         let zeroRun = try effectiveZeroRun(.vmdk(options))
         return switch options.subformat {
         case .monolithicSparse, .twoGbMaxExtentSparse:

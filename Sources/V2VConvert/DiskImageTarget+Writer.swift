@@ -1,3 +1,4 @@
+import Conversion
 import DiskImage
 import QCOW2Format
 import RawFormat
@@ -15,11 +16,14 @@ extension DiskImageTarget {
     private static let defaultRawUnit = 4096
 
     /// A writer for a disk of `virtualSize` bytes.
+    /// - Parameter makeMap: makes a map of the disk of the writer's own.
     /// - Throws: `invalidOption`.
-    func makeWriter(_ format: TargetFormat, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
+    func makeWriter(
+        _ format: TargetFormat, virtualSize: UInt64, makeMap: () throws(ImageError) -> any DiskMap
+    ) throws(ImageError) -> any ImageWriter {
         switch format {
         case .raw(let options): try makeRawWriter(options, virtualSize: virtualSize)
-        case .qcow2(let options): try makeQCOW2Writer(options, virtualSize: virtualSize)
+        case .qcow2(let options): try makeQCOW2Writer(options, virtualSize: virtualSize, makeMap: makeMap)
         case .vmdk(let options): try makeVMDKWriter(options, virtualSize: virtualSize)
         }
     }
@@ -31,9 +35,9 @@ extension DiskImageTarget {
         }
         switch format {
         case .raw(let options):
-            return options.preallocation == .full ? 0 : minimumZeroRun ?? Self.defaultRawUnit
+            return options.preallocation == .full || descriptor != nil ? 0 : minimumZeroRun ?? Self.defaultRawUnit
         case .qcow2(let options):
-            return minimumZeroRun ?? options.zeroGranularity
+            return descriptor != nil ? 0 : minimumZeroRun ?? options.zeroGranularity
         case .vmdk(let options):
             return minimumZeroRun ?? (options.isFlat ? Self.defaultRawUnit : options.grainSize)
         }
@@ -43,6 +47,7 @@ extension DiskImageTarget {
         guard !compresses else {
             throw ImageError(.invalidOption, "raw disks can't be compressed", advice: "leave out -c or use -O qcow2")
         }
+        if descriptor != nil { try requireNewOutput("to a stream") }
         let unit = Self.rawUnit(zeroRun: try effectiveZeroRun(.raw(options)))
         return RawWriter(virtualSize: virtualSize, unitSize: unit, clearsGaps: existing == .overwrite)
     }
@@ -52,7 +57,9 @@ extension DiskImageTarget {
         zeroRun > 0 && zeroRun % defaultRawUnit != 0 ? 512 : defaultRawUnit
     }
 
-    private func makeQCOW2Writer(_ options: QCOW2Options, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
+    private func makeQCOW2Writer(
+        _ options: QCOW2Options, virtualSize: UInt64, makeMap: () throws(ImageError) -> any DiskMap
+    ) throws(ImageError) -> any ImageWriter {
         func require(_ condition: Bool, _ message: String, _ advice: String? = nil) throws(ImageError) {
             if !condition { throw ImageError(.invalidOption, message, advice: advice) }
         }
@@ -85,6 +92,14 @@ extension DiskImageTarget {
         writerOptions.hasExtendedL2 = options.hasExtendedL2
         writerOptions.hasLazyRefcounts = options.hasLazyRefcounts
         writerOptions.compression = options.compression == .zstd ? .zstd : .zlib
+        if descriptor != nil {
+            try require(
+                !compresses, "where compressed clusters will be is not known when a stream begins",
+                "leave out -c, or write to a file")
+            return try QCOW2StreamWriter(
+                virtualSize: virtualSize, options: writerOptions, map: try makeMap(),
+                partSize: UInt64(ConversionSettings.chunkSize))
+        }
         return try QCOW2Writer(
             virtualSize: virtualSize, options: writerOptions, encoding: try encoding(options.compression))
     }

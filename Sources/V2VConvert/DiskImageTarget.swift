@@ -5,6 +5,11 @@ public import VMDKFormat
 public struct DiskImageTarget: Sendable {
     /// Path of the output.
     public var path: String
+    /// An open descriptor, of a pipe for instance, that the image is written to in order; ``path`` is then only its name in
+    /// messages. For raw disks, streamOptimized VMDKs and plain qcow2
+    /// images, which then have zeros that are stored in the source. A stream can't be whole or nothing: who reads it must ask
+    /// whether the conversion succeeded.
+    public var descriptor: Int32?
     /// The format and its options; nil to go by the name's extension.
     public var format: TargetFormat?
     /// Compress clusters (qcow2); a streamOptimized VMDK is compressed in any case.

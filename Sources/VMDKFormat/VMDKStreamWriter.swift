@@ -5,6 +5,7 @@ package import DiskImage
 /// In memory are one grain table and the grain directory.
 package final class VMDKStreamWriter: ImageWriter {
     package let layout: WriterLayout
+    package let isSequential = true
     private var header: SparseHeader
     private let descriptor: [UInt8]
     /// Sectors of the grain tables, 0 for an absent one, as they will be stored.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Logging
 import V2VConvert
 
@@ -23,6 +24,7 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert -O raw -n web01.vmdk /dev/vg0/web01
               v2v-convert -o subformat=streamOptimized web01.qcow2 web01.vmdk
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
+              v2v-convert -O vmdk -o subformat=streamOptimized web01.qcow2 - | ssh store 'cat > web01.vmdk'
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               v2v-convert info --output json web01.vmdk
               v2v-convert compare web01.vmdk web01.qcow2
@@ -52,7 +54,7 @@ struct ConvertCommand: AsyncParsableCommand {
         completion: .file())
     var input: String
 
-    @Argument(help: "The image to write.", completion: .file())
+    @Argument(help: "The image to write; - for standard output.", completion: .file())
     var output: String
 
     @Option(
@@ -102,7 +104,11 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: [.customShort("q"), .long], help: "No progress, no summary; errors only.")
     var quiet = false
 
-    @Flag(name: .long, help: "Print the report, or the error, as one JSON object on standard output.")
+    @Flag(
+        name: .long,
+        help:
+            "Print the report, or the error, as one JSON object on standard output; beside output -, on standard error."
+    )
     var json = false
 
     @Option(name: [.customShort("m"), .long], help: "Worker threads, 1 to 64. Default: the processors.")
@@ -162,12 +168,12 @@ struct ConvertCommand: AsyncParsableCommand {
             let display = ProgressDisplay(kind: progressKind)
             let report = try await SignalGuard.cancelling { try await converter.convert { display.show($0) } }
             display.end()
-            if json { try JSONOutput.print(report) }
+            if json { try JSONOutput.print(report, besideData: writesToStandardOutput) }
             for range in report.lost { Terminal.error(Summary.text(range)) }
             if !quiet { Terminal.error(Summary.text(report)) }
             if !report.lost.isEmpty { throw ExitCode(ExitStatus.salvaged) }
         } catch let error as ImageError {
-            if json { try JSONOutput.print(error) }
+            if json { try JSONOutput.print(error, besideData: writesToStandardOutput) }
             throw error
         }
     }
@@ -186,6 +192,9 @@ struct ConvertCommand: AsyncParsableCommand {
         return window
     }
 
+    /// `-`: standard output has the image, so everything else goes to standard error.
+    private var writesToStandardOutput: Bool { output == "-" }
+
     private var progressKind: ProgressDisplay.Kind {
         if quiet { return .none }
         return progress ?? (showProgress || Terminal.errorIsTerminal ? .bar : .none)
@@ -197,6 +206,7 @@ struct ConvertCommand: AsyncParsableCommand {
         source.ignoresManifest = ignoreManifest
         source.salvages = salvage
         var target = DiskImageTarget(path: output)
+        if writesToStandardOutput { target.descriptor = STDOUT_FILENO }
         let outputOptions = try OutputOptions(options)
         let formatName =
             if let outputFormat { ImageFormat(rawValue: outputFormat) } else { try target.formatOfExtension() }

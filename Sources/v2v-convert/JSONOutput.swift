@@ -4,14 +4,17 @@ import V2VConvert
 
 /// Results for scripts, on standard output.
 enum JSONOutput {
-    static func print(_ value: some Encodable) throws {
+    /// Prints `value`.
+    /// - Parameter besideData: standard output has an image.
+    static func print(_ value: some Encodable, besideData: Bool = false) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try Terminal.result(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+        let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+        if besideData { Terminal.error(text) } else { try Terminal.result(text + "\n") }
     }
 
     /// Prints an error as `{"error": {…}}`.
-    static func print(_ error: ImageError) throws {
+    static func print(_ error: ImageError, besideData: Bool = false) throws {
         struct Failure: Encodable {
             var code: String
             var message: String
@@ -30,7 +33,7 @@ enum JSONOutput {
             code: error.code.rawValue, message: error.message, advice: error.advice, path: error.path,
             offset: error.offset, errno: error.errno?.rawValue,
             exitStatus: SignalGuard.received.map { 128 + $0 } ?? ExitStatus.of(error.code))
-        try print(["error": failure])
+        try print(["error": failure], besideData: besideData)
     }
 
     /// One object on one line of standard error.

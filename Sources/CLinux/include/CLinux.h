@@ -26,6 +26,9 @@ int linux_lock_is_held(int fd, off_t offset);
 /* Gives back all of them. */
 int linux_unlock(int fd);
 
+/* F_SETPIPE_SZ: a pipe of 1 MiB, what the system allows everyone, instead of 64 KiB. */
+int linux_widen_pipe(int fd);
+
 /* eventfd(2), non-blocking, close-on-exec. */
 int linux_eventfd(void);
 
