@@ -77,7 +77,8 @@ let package = Package(
 
         // What the fuzzer does with an input, and the tests with every input that is kept: see Fuzz/README.md.
         .target(
-            name: "FuzzTargets", dependencies: ["Compression", "DiskImage", "V2VConvert"], path: "Fuzz/Targets",
+            name: "FuzzTargets", dependencies: ["Compression", "Conversion", "DiskImage", "V2VConvert"],
+            path: "Fuzz/Targets",
             swiftSettings: rules),
 
         // Runs a command as if the kernel refused io_uring, as containers do.
@@ -102,8 +103,9 @@ let package = Package(
 
 // Only `Fuzz/run` builds the fuzzer: without libFuzzer it has no `main`.
 if Context.environment["V2V_FUZZ"] != nil {
-    package.targets.append(
+    package.targets += [
+        .systemLibrary(name: "CSanitizer", path: "Fuzz/CSanitizer"),
         .executableTarget(
-            name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Entry",
-            swiftSettings: rules + [.unsafeFlags(["-parse-as-library"])]))
+            name: "fuzz", dependencies: ["CSanitizer", "FuzzTargets"], path: "Fuzz/Entry", swiftSettings: rules),
+    ]
 }

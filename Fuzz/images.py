@@ -194,6 +194,46 @@ def vdi(disk, *, block=4096, extra=0, kind=1):
     return header + pad(struct.pack(f"<{len(table)}I", *table)) + data
 
 
+def vhd_footer(size, kind, data_offset, identifier=b"\x11" * 16):
+    footer = struct.pack(">8sIIQI4sI4sQQHBBI", b"conectix", 2, 0x10000, data_offset, 0, b"win ", 0x50000, b"Wi2k", size,
+                         size, size // 34816, 4, 17, kind)
+    return checksummed(footer.ljust(68, b"\0") + identifier, 64, 512)
+
+
+def checksummed(record, field, length):
+    """`record` with the complement of the sum of its bytes in it."""
+    record = record.ljust(length, b"\0")
+    return record[:field] + struct.pack(">I", ~sum(record) & 0xFFFFFFFF) + record[field + 4:]
+
+
+def vhd(disk, *, block=4096, kind=3, identifier=b"\x11" * 16, parent=None):
+    """A dynamic VHD, or a differencing one over the disk `parent` (its file's name and identifier), which has only the
+    sectors that are not zero."""
+    if kind == 2:
+        return disk + vhd_footer(len(disk), 2, 2**64 - 1)
+    pieces = units(disk, block)
+    footer = vhd_footer(len(disk), kind, 512, identifier)
+    name, parent_identifier = parent or ("", bytes(16))
+    locator = name.encode("utf-16-le")
+    table_offset = 1536 + (512 if locator else 0)
+    header = struct.pack(">8sQQIII4s", b"cxsparse", 2**64 - 1, table_offset, 0x10000, len(pieces), block, b"")
+    header += parent_identifier + bytes(8) + name.encode("utf-16-be").ljust(512, b"\0")
+    if locator:
+        header += struct.pack(">4sIIIQ", b"W2ru", 512, len(locator), 0, 1536)
+    bitmap_length = len(pad(bytes(block // 4096 or 1)))
+    data_offset = table_offset + len(pad(bytes(len(pieces) * 4)))
+    table, data = [], b""
+    for piece in pieces:
+        if piece is None:
+            table.append(0xFFFFFFFF)
+            continue
+        table.append((data_offset + len(data)) // SECTOR)
+        bits = "".join("1" if sector or kind == 3 else "0" for sector in units(pad(piece, block), SECTOR))
+        data += int(bits.ljust(bitmap_length * 8, "0"), 2).to_bytes(bitmap_length, "big") + pad(piece, block)
+    packed = pad(struct.pack(f">{len(table)}I", *table))
+    return footer + checksummed(header, 36, 1024) + pad(locator) + packed + data + footer
+
+
 def qcow2_extended(disk, *, zero=()):
     """A qcow2 with clusters of 16 KiB, subclusters of 512 bytes, and no refcounts (readers need none).
     Subclusters whose numbers are in `zero` read as zeros; other zero ones are left out."""

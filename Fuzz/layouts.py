@@ -102,6 +102,31 @@ def vdi(data):
     return fields + table(take(data, "<I", 340), take(data, "<I", 384), 4, "little", "map")
 
 
+def vhd(data):
+    def footer(base, name):
+        return record(base, "big", name, (0, 8), (8, 4), (12, 4), (16, 8), (28, 4), (40, 8), (48, 8), (56, 2), (58, 1), (59, 1),
+                      (60, 4), (64, 4), (68, 8), (84, 1))
+
+    fields = footer(len(data) - 512, "footer")
+    header = take(data, ">Q", len(data) - 512 + 16)
+    if header < len(data):
+        fields += footer(0, "copy")
+        fields += record(header, "big", "header", (0, 8), (8, 8), (16, 8), (24, 4), (28, 4), (32, 4), (36, 4), (40, 8))
+        fields += table(take(data, ">Q", header + 16), take(data, ">I", header + 28), 4, "big", "bat")
+    return fields
+
+
+def mend_vhd(data):
+    """Changed footers and headers with the right checksums, as if a program had written them."""
+    data = bytearray(data)
+    for start, field, length, cookie in ((0, 64, 512, b"conectix"), (len(data) - 512, 64, 512, b"conectix"),
+                                         (take(data, ">Q", len(data) - 496), 36, 1024, b"cxsparse")):
+        if 0 <= start <= len(data) - length and data[start:start + 8] == cookie:
+            data[start + field:start + field + 4] = bytes(4)
+            struct.pack_into(">I", data, start + field, ~sum(data[start:start + length]) & 0xFFFFFFFF)
+    return bytes(data)
+
+
 def of(data):
     """The fields of an image of any kind; none for text and raw data."""
     for magic, offset, layout in ((b"QFI\xfb", 0, qcow2), (b"KDMV", 0, kdmv), (b"COWD", 0, cowd),
@@ -109,4 +134,6 @@ def of(data):
                                   (struct.pack("<I", 0xBEDA107F), 64, vdi)):
         if data[offset:offset + len(magic)] == magic:
             return inside(layout(data), data)
+    if data[-512:-504] == b"conectix":
+        return inside(vhd(data), data)
     return []

@@ -105,4 +105,6 @@ def mutate(random, files):
             changes += [change_field] * 8 + [flip, resize]
         done.append(f"{name}: {random.choice(changes)(random, data)}")
         files[name] = bytes(data)
+        if b"conectix" in data[-512:] + data[:8] and random.random() < 0.8:
+            files[name] = layouts.mend_vhd(data)
     return done

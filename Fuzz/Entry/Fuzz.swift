@@ -5,6 +5,7 @@ import Glibc
 private let target: FuzzTarget = {
     let name = unsafe getenv("FUZZ_TARGET").map { unsafe String(cString: $0) } ?? ""
     guard let target = FuzzTarget(rawValue: name) else { fatalError("FUZZ_TARGET=\"\(name)\" is no parser") }
+    HeapUse.observe()
     return target
 }()
 
@@ -13,9 +14,13 @@ private let directory = FuzzDirectory()
 /// libFuzzer's entry: reads one input.
 @c(LLVMFuzzerTestOneInput)
 public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    // Safe: libFuzzer passes the input with its length.
+    let input = unsafe Array(UnsafeBufferPointer(start: data, count: size))
     do throws(Violation) {
-        // Safe: libFuzzer passes the input with its length.
-        try target.run(unsafe Array(UnsafeBufferPointer(start: data, count: size)), in: directory)
+        let target = target
+        let directory = directory
+        let bytes = try HeapUse.peak { () throws(Violation) in try target.run(input, in: directory) }
+        if bytes > HeapUse.limit { fatalError("reading takes \(bytes) bytes of memory") }
     } catch {
         fatalError("\(error)")
     }

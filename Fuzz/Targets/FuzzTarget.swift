@@ -14,6 +14,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case seSparse = "sesparse"
     case qcow2
     case vdi
+    /// Fixed, dynamic, or differencing with a parent in `Fuzz/files`.
+    case vhd
     /// A tar archive with an OVF, whose disks are in the archive.
     case ova
     /// An OVF; its disks are in `Fuzz/files`.
@@ -43,6 +45,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .vmdkDescriptor, .vmdkSparse, .vmdkStream, .cowd, .seSparse: .vmdk
         case .qcow2: .qcow2
+        case .vhd: .vpc
         case .vdi, .ova, .ovf, .vmx: ImageFormat(rawValue: rawValue)
         case .probe: nil
         }

@@ -1,4 +1,5 @@
 import Compression
+import Conversion
 import DiskImage
 import V2VConvert
 
@@ -17,13 +18,41 @@ struct ImageExercise {
     }
 
     func run() throws(Violation) {
-        let map: any DiskMap
+        try exercise(source)
+        var salvaging = source
+        salvaging.salvages = true
+        try exercise(salvaging)
+    }
+
+    private func exercise(_ source: DiskImageSource) throws(Violation) {
+        let reader: any ImageReader
         do throws(ImageError) {
-            let (reader, _) = try source.open()
-            _ = reader.info
-            map = try reader.makeMap()
+            reader = try source.open().reader
         } catch {
             return try check(error)
+        }
+        let salvages = source.salvages
+        try exercise(salvages: salvages) { () throws(ImageError) in try reader.makeMap() }
+        if !reader.info.snapshots.isEmpty {
+            try exercise(salvages: salvages) { () throws(ImageError) in
+                try reader.makeMap(of: .matching(id: nil, name: nil))
+            }
+        }
+    }
+
+    private func exercise(
+        salvages: Bool, _ makeMap: () throws(ImageError) -> any DiskMap
+    ) throws(Violation) {
+        let map: any DiskMap
+        do throws(ImageError) {
+            map = try makeMap()
+        } catch {
+            return try check(error)
+        }
+        if salvages {
+            let (_, refusal) = try walk(SalvagingMap(map, losses: Losses()))
+            if let refusal { throw Violation("salvaging does not go on: \(refusal)") }
+            return
         }
         let (extents, refusal) = try walk(map)
         if let refusal { try check(refusal) }

@@ -25,20 +25,7 @@ package final class Planner: Sendable {
         // `withLock` rethrows our error type.
         try state.withLock { state throws(ImageError) in
             while state.position < virtualSize {
-                if !includesHoles {
-                    let rest = virtualSize - state.position
-                    let first = try state.map.extent(at: GuestOffset(state.position), limit: rest)
-                    if first.content == .zero {
-                        // Skip whole chunks of the hole; the chunk in which it ends starts with the rest of it.
-                        let end = state.position + first.length
-                        let skippable =
-                            end == virtualSize ? end : end.alignedDown(to: UInt64(ConversionSettings.chunkSize))
-                        if skippable > state.position {
-                            state.position = skippable
-                            continue
-                        }
-                    }
-                }
+                if !includesHoles, try Self.skipHole(&state, virtualSize: virtualSize) { continue }
                 let chunk = try Self.chunk(&state, virtualSize: virtualSize)
                 if includesHoles || chunk.dataLength > 0 {
                     state.sequence += 1
@@ -47,6 +34,21 @@ package final class Planner: Sendable {
             }
             return nil
         }
+    }
+
+    /// Passes over the chunks from the position on that lie in one hole.
+    /// - Returns: whether there was one.
+    private static func skipHole(_ state: inout State, virtualSize: UInt64) throws(ImageError) -> Bool {
+        let rest = virtualSize - state.position
+        // How far stored data goes is not asked beyond the chunk: to tell it may take a look at every block of the disk.
+        let length = min(UInt64(ConversionSettings.chunkSize), rest)
+        let start = GuestOffset(state.position)
+        let first = try state.map.extent(at: start, limit: length)
+        guard first.content == .zero, first.length == length else { return false }
+        let end = state.position + max(length, try state.map.extent(at: start, limit: rest).length)
+        // The chunk in which the hole ends starts with the rest of it.
+        state.position = end == virtualSize ? end : end.alignedDown(to: UInt64(ConversionSettings.chunkSize))
+        return true
     }
 
     private static func chunk(_ state: inout State, virtualSize: UInt64) throws(ImageError) -> Chunk {

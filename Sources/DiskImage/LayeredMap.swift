@@ -7,6 +7,9 @@ package final class LayeredMap: DiskMap {
     private let parent: (any DiskMap)?
     /// The parent's files follow the layer's.
     private let firstParentFile: Int
+    /// A run that the layer does not have, the last that it told. The parent may have many extents there, and to tell the
+    /// run may take a look at every entry of the layer's table.
+    private var gap: Range<UInt64> = 0..<0
 
     package init(_ layer: any DiskMap, over parent: (any DiskMap)?) {
         self.layer = layer
@@ -17,14 +20,18 @@ package final class LayeredMap: DiskMap {
     }
 
     package func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
-        var extent = try layer.extent(at: offset, limit: limit)
-        guard extent.content == .unallocated else { return extent }
-        guard let parent, offset.bytes < parent.virtualSize else {
-            extent.content = .zero
-            extent.zeroOrigin = .absent
-            return extent
+        if !gap.contains(offset.bytes) {
+            let extent = try layer.extent(at: offset, limit: limit)
+            guard extent.content == .unallocated else { return extent }
+            gap = offset.bytes..<offset.bytes + extent.length
         }
-        let shared = min(extent.length, parent.virtualSize - offset.bytes)
+        let length = min(limit, gap.upperBound - offset.bytes)
+        guard let parent, offset.bytes < parent.virtualSize else {
+            var hole = Extent(length: length, content: .zero)
+            hole.zeroOrigin = .absent
+            return hole
+        }
+        let shared = min(length, parent.virtualSize - offset.bytes)
         var below = try parent.extent(at: offset, limit: shared)
         below.depth += 1
         shiftFiles(of: &below)

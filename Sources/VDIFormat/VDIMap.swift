@@ -1,13 +1,13 @@
 import ByteLayout
 import DiskImage
 
-/// Block map → blocks. Holds the map: at most 64 MiB, 4 bytes for each MiB of disk.
+/// Block map → blocks. Holds a window of the map, which may have 64 MiB.
 final class VDIMap: DiskMap {
     let virtualSize: UInt64
     let files: [ImageFile]
     private let file: ImageFile
     private let header: VDIHeader
-    private let blocks: [UInt32]
+    private let blocks: WindowedTable
     private let hasParent: Bool
     /// The holes of a fixed disk, all of whose blocks are allocated.
     private let allocated: AllocatedRanges?
@@ -17,7 +17,7 @@ final class VDIMap: DiskMap {
     /// Discarded by the guest: zero, whatever the parent has.
     private static let discarded = UInt32.max - 1
 
-    init(file: ImageFile, header: VDIHeader) throws(ImageError) {
+    init(file: ImageFile, header: VDIHeader) {
         self.file = file
         self.header = header
         hasParent = header.kind == .differencing
@@ -25,8 +25,8 @@ final class VDIMap: DiskMap {
         virtualSize = header.size
         allocated = header.kind == .fixed ? AllocatedRanges(file: file) : nil
         let count = Int(header.size.dividedUp(by: UInt64(header.blockSize)))
-        let bytes = try file.read(at: UInt64(header.mapOffset), count: count * 4, what: "block map")
-        blocks = (0..<count).map { bytes.littleEndian(UInt32.self, at: $0 * 4) }
+        blocks = WindowedTable(
+            source: file, offset: UInt64(header.mapOffset), entryLength: 4, count: count, what: "block map")
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
@@ -72,7 +72,8 @@ final class VDIMap: DiskMap {
     }
 
     private func stored(_ index: Int) throws(ImageError) -> Stored {
-        let number = blocks[index]
+        let entry = try blocks.entry(index)
+        let number = entry.bytes.littleEndian(UInt32.self, at: entry.offset)
         guard number < Self.discarded else { return number == Self.discarded ? .zero : .absent }
         guard number < header.blockCount else { throw damaged(index, "has the impossible number \(number)") }
         let stride = UInt64(header.blockSize) + UInt64(header.blockExtra)

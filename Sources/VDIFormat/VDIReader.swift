@@ -27,7 +27,7 @@ package struct VDIReader: ImageReader {
     }
 
     package func makeMap() throws(ImageError) -> sending any DiskMap {
-        let map = try VDIMap(file: file, header: header)
+        let map = VDIMap(file: file, header: header)
         switch header.kind {
         case .dynamic, .fixed, .differencing:
             return LayeredMap(map, over: try openParent()?.makeMap())

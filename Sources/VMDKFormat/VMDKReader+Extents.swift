@@ -163,7 +163,8 @@ extension VMDKReader {
             return try files.open(name, raw: line.rawFileName)
         }
         if let (number, file) = try? files.open(name, raw: line.rawFileName),
-            file.size >= (line.sectors + line.offset) * VMDK.sectorSize
+            case let available = file.size / VMDK.sectorSize, line.offset <= available,
+            line.sectors <= available - line.offset
         {
             return (number, file)
         }
