@@ -58,6 +58,7 @@ let package = Package(
         layer("QCOW2Format", ["ByteLayout", "DiskImage"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
         layer("VHDFormat", ["ByteLayout", "DiskImage"]),
+        layer("VHDXFormat", ["ByteLayout", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer(
@@ -66,6 +67,7 @@ let package = Package(
             "V2VConvert",
             [
                 "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat",
+                "VHDXFormat",
                 "ApplianceFormat", logging, system,
             ]),
         .executableTarget(

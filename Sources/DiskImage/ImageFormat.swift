@@ -14,8 +14,12 @@ public struct ImageFormat: RawRepresentable, Hashable, Sendable {
     public static let qcow2 = ImageFormat(rawValue: "qcow2")
     /// VMware's virtual disk format.
     public static let vmdk = ImageFormat(rawValue: "vmdk")
+    /// VirtualBox's virtual disk image.
+    public static let vdi = ImageFormat(rawValue: "vdi")
     /// Connectix' and Microsoft's virtual hard disk, VHD.
     public static let vpc = ImageFormat(rawValue: "vpc")
+    /// Hyper-V's virtual hard disk, version 2.
+    public static let vhdx = ImageFormat(rawValue: "vhdx")
 
     /// The format that users call `name`: `qemu-img`'s name for it, or `vhd` for what it calls `vpc`.
     public init(named name: String) {

@@ -10,6 +10,8 @@ package struct ImageOpener: Sendable {
     package var allowsOutsideFiles: Bool
     /// Take QEMU's locks on every file.
     package var locks: Bool
+    /// Files for the parents that images don't name, or that are not where they say, youngest first.
+    package var givenParents: [String] = []
     /// Take a parent that has changed since its child was made.
     package var ignoresParentChanges = false
     /// Take a backing file for raw that looks like it and whose format its overlay doesn't name.
@@ -103,22 +105,32 @@ package struct ImageOpener: Sendable {
     }
 
     /// Opens the parent or backing file that `image` calls `name`.
+    package func openParent(
+        named name: String, bytes: [UInt8]? = nil, by image: ImageFile
+    ) throws(ImageError) -> (ImageFile, ImageOpener) {
+        try openParent(named: [name], bytes: bytes, by: image)
+    }
+
+    /// Opens the parent or backing file that `image` calls by several names: the first that leads to a file, or where
+    /// none does, the next of the ``givenParents``.
     /// - Returns: the file, and the opener for what it names in its turn.
     /// - Throws: `inputDamaged` if the chain comes back to a file it has been through, or is longer than
     ///   ``maximumDepth``.
     package func openParent(
-        named name: String, bytes: [UInt8]? = nil, by image: ImageFile
+        named names: [String], bytes: [UInt8]? = nil, by image: ImageFile
     ) throws(ImageError) -> (ImageFile, ImageOpener) {
-        if name.hasPrefix("json:") || name.contains("://") {
-            throw ImageError(
-                .inputUnsupported, "the image names a parent that is no file: \"\(name)\"",
-                advice: "fetch it and rebase the image to the file", path: image.path)
-        }
-        let file = try open(named: name, bytes: bytes, by: image)
         var next = self
+        let file: ImageFile
+        if let name = names.first(where: { leadsToFile($0, bytes: bytes, by: image) }) {
+            file = try open(named: name, bytes: bytes, by: image)
+        } else if !givenParents.isEmpty {
+            file = try open(next.givenParents.removeFirst())
+        } else {
+            throw missingParent(names, of: image)
+        }
         next.descendants.append(image.identity)
         guard !next.descendants.contains(file.identity) else {
-            throw image.damaged("the chain of parents is a loop: \"\(name)\" leads back into it")
+            throw image.damaged("the chain of parents is a loop: \"\(file.path)\" leads back into it")
         }
         guard next.descendants.count < Self.maximumDepth else {
             throw image.damaged("the chain of parents has more than \(Self.maximumDepth) layers")
@@ -126,24 +138,36 @@ package struct ImageOpener: Sendable {
         return (file, next)
     }
 
-    /// Opens the parent that `image` calls by several names, by the first that leads to a file.
-    package func openParent(named names: [String], by image: ImageFile) throws(ImageError) -> (ImageFile, ImageOpener) {
-        let directory = FilePath(image.path).removingLastComponent()
-        let known = names.first { name in
-            Self.candidates(name: FilePath(name), directory: directory).contains(where: \.exists)
+    private func missingParent(_ names: [String], of image: ImageFile) -> ImageError {
+        guard let name = names.first else {
+            return image.damaged(
+                "the image is a snapshot, but does not name its parent", advice: "name it with --parent")
         }
-        guard let name = known ?? names.first else {
-            throw image.damaged("the disk is a snapshot, but does not name its parent")
+        guard !Self.isNoFile(name) else {
+            return image.unsupported(
+                "the image names a parent that is no file: \"\(name)\"",
+                advice: "fetch it, and name it with --parent")
         }
-        return try openParent(named: name, by: image)
+        return ImageError(
+            .inputUnreadable, "the image needs its parent \"\(name)\", which is not there",
+            advice: "put it beside the image, or name it with --parent", path: image.path,
+            errno: .noSuchFileOrDirectory)
+    }
+
+    /// Whether `name` is one of those by which QEMU knows more than files.
+    private static func isNoFile(_ name: String) -> Bool { name.hasPrefix("json:") || name.contains("://") }
+
+    /// Whether there is a file that `image` may mean by `name`, be it one it must not name.
+    private func leadsToFile(_ name: String, bytes: [UInt8]?, by image: ImageFile) -> Bool {
+        guard !Self.isNoFile(name) else { return false }
+        if let findMember { return findMember(name) != nil }
+        return candidates(name, bytes: bytes, by: image).contains(where: \.exists)
     }
 
     /// The path of the first candidate inside the image's directory, or of one outside if that is allowed.
     private func find(_ name: String, bytes: [UInt8]?, by image: ImageFile) throws(ImageError) -> FilePath {
         let directory = FilePath(image.path).removingLastComponent()
-        var candidates = Self.candidates(name: FilePath(name), directory: directory)
-        if let bytes { candidates += Self.candidates(name: FilePath(bytes: bytes), directory: directory) }
-        let existing = candidates.filter(\.exists)
+        let existing = candidates(name, bytes: bytes, by: image).filter(\.exists)
         if let inside = existing.first(where: { Self.isInside($0, directory) }) { return inside }
         guard let outside = existing.first else {
             throw ImageError(
@@ -156,6 +180,14 @@ package struct ImageOpener: Sendable {
                 advice: "if you trust the image, pass --allow-outside-files", path: image.path)
         }
         return outside
+    }
+
+    /// What `image` may mean by `name`, decoded and as it has it.
+    private func candidates(_ name: String, bytes: [UInt8]?, by image: ImageFile) -> [FilePath] {
+        let directory = FilePath(image.path).removingLastComponent()
+        let decoded = Self.candidates(name: FilePath(name), directory: directory)
+        guard let bytes else { return decoded }
+        return decoded + Self.candidates(name: FilePath(bytes: bytes), directory: directory)
     }
 
     /// Where `name` may be: as given, with slashes instead of backslashes, in the sibling directory of that name, and

@@ -7,9 +7,9 @@ package final class LayeredMap: DiskMap {
     private let parent: (any DiskMap)?
     /// The parent's files follow the layer's.
     private let firstParentFile: Int
-    /// A run that the layer does not have, the last that it told. The parent may have many extents there, and to tell the
-    /// run may take a look at every entry of the layer's table.
-    private var gap: Range<UInt64> = 0..<0
+    /// The run that the layer does not have which it told last, and where it starts. The parent may have many extents there,
+    /// and to tell the run may take a look at every entry of the layer's table.
+    private var gap = (start: UInt64(0), extent: Extent(length: 0, content: .unallocated))
 
     package init(_ layer: any DiskMap, over parent: (any DiskMap)?) {
         self.layer = layer
@@ -20,15 +20,16 @@ package final class LayeredMap: DiskMap {
     }
 
     package func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
-        if !gap.contains(offset.bytes) {
+        if offset.bytes < gap.start || offset.bytes - gap.start >= gap.extent.length {
             let extent = try layer.extent(at: offset, limit: limit)
             guard extent.content == .unallocated else { return extent }
-            gap = offset.bytes..<offset.bytes + extent.length
+            gap = (offset.bytes, extent)
         }
-        let length = min(limit, gap.upperBound - offset.bytes)
+        let skipped = offset.bytes - gap.start
+        let length = min(limit, gap.extent.length - skipped)
         guard let parent, offset.bytes < parent.virtualSize else {
-            var hole = Extent(length: length, content: .zero)
-            hole.zeroOrigin = .absent
+            var hole = Extent(length: length, content: .zero, zeroOrigin: .absent, unusedPlace: gap.extent.unusedPlace)
+            hole.unusedPlace?.offset.bytes += skipped
             return hole
         }
         let shared = min(length, parent.virtualSize - offset.bytes)

@@ -3,7 +3,7 @@ package final class WindowedTable {
     /// Bytes of the window: one read for 8192 entries of 8 bytes.
     private static let windowLength = 65536
 
-    private let file: ImageFile
+    private let source: any MetadataSource
     private let offset: UInt64
     private let entryLength: Int
     private let count: Int
@@ -14,11 +14,11 @@ package final class WindowedTable {
     private var first = 0
 
     /// - Parameters:
-    ///   - offset: where in `file` the table starts.
+    ///   - offset: where in `source` the table starts.
     ///   - entryLength: bytes of an entry, a power of two.
     ///   - count: its entries, all of which are inside the file.
-    package init(file: ImageFile, offset: UInt64, entryLength: Int, count: Int, what: String) {
-        self.file = file
+    package init(source: any MetadataSource, offset: UInt64, entryLength: Int, count: Int, what: String) {
+        self.source = source
         self.offset = offset
         self.entryLength = entryLength
         self.count = count
@@ -32,7 +32,7 @@ package final class WindowedTable {
         let perWindow = Self.windowLength / entryLength
         first = index / perWindow * perWindow
         window = []
-        window = try file.read(
+        window = try source.read(
             at: offset + UInt64(first * entryLength), count: min(perWindow, count - first) * entryLength, what: what)
         return (window, (index - first) * entryLength)
     }

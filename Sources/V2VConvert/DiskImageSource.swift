@@ -16,6 +16,8 @@ public struct DiskImageSource: Sendable {
     public var allowsOutsideFiles = false
     /// Converts files that do not have the digests that an OVF's manifest demands.
     public var ignoresManifest = false
+    /// Parents of snapshots, youngest first, for images that do not name theirs (VDI) or name a file that is not there.
+    public var parents: [String] = []
     /// Takes a snapshot's parent although it has changed since the snapshot was taken.
     public var ignoresParentChanges = false
     /// Takes a backing file for raw that looks like it, although the image over it doesn't name its format. What a guest
@@ -64,6 +66,7 @@ public struct DiskImageSource: Sendable {
             (file, format, opener) throws(ImageError) in
             try ImageProbe.open(file, format: format, opener: opener)
         }
+        opener.givenParents = parents
         opener.ignoresParentChanges = ignoresParentChanges
         opener.salvages = salvages
         opener.trustsRawBacking = trustsRawBacking

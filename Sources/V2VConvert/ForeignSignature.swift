@@ -12,7 +12,6 @@ struct ForeignSignature {
 
     /// Magic bytes, where they are, and whose they are.
     private static let table: [(bytes: [UInt8], offset: Int, name: String)] = [
-        (Array("vhdxfile".utf8), 0, "a VHDX"),
         (Array("QED\0".utf8), 0, "a QED image"),
         (Array("QFI".utf8) + [0xFA], 0, "a damaged qcow image"),
         (Array("WithoutFreeSpace".utf8), 0, "a Parallels disk"),

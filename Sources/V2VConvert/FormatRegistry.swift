@@ -4,6 +4,7 @@ import QCOW2Format
 import RawFormat
 import VDIFormat
 import VHDFormat
+import VHDXFormat
 import VMDKFormat
 
 /// The formats that can be read. A new format is a folder and a line here.
@@ -13,6 +14,7 @@ enum FormatRegistry {
         VMDKReader.self,
         VDIReader.self,
         VHDReader.self,
+        VHDXReader.self,
         OVAReader.self,
         OVFReader.self,
         VMXReader.self,

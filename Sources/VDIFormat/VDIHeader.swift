@@ -9,7 +9,7 @@ struct VDIHeader {
         /// All blocks are allocated.
         case fixed = 2
         case undo = 3
-        /// A snapshot over a parent that only VirtualBox's registry knows.
+        /// A snapshot over a parent, of which it knows the identifier.
         case differencing = 4
     }
 
@@ -26,6 +26,13 @@ struct VDIHeader {
     var blockExtra: UInt32
     /// Entries of the block map.
     var blockCount: UInt32
+    var identifier: GUID
+    /// Changes with the content.
+    var modification: GUID
+    /// The parent's ``identifier``.
+    var parentIdentifier: GUID
+    /// The parent's ``modification`` when the snapshot was taken.
+    var parentModification: GUID
 
     init(file: ImageFile) throws(ImageError) {
         let bytes = try file.read(at: 0, count: VDI.headerLength, what: "VDI header")
@@ -46,6 +53,10 @@ struct VDIHeader {
         blockSize = bytes.littleEndian(UInt32.self, at: 376)
         blockExtra = bytes.littleEndian(UInt32.self, at: 380)
         blockCount = bytes.littleEndian(UInt32.self, at: 384)
+        identifier = GUID(bytes[392..<408])
+        modification = GUID(bytes[408..<424])
+        parentIdentifier = GUID(bytes[424..<440])
+        parentModification = GUID(bytes[440..<456])
         try validate(bytes: bytes, file: file)
     }
 

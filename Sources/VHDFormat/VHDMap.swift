@@ -30,7 +30,7 @@ final class VHDMap: DiskMap {
         end = footer.position > 0 ? footer.position : file.size
         let count = Int(virtualSize.dividedUp(by: UInt64(header.blockSize)))
         table = WindowedTable(
-            file: file, offset: header.tableOffset, entryLength: 4, count: count, what: "block table")
+            source: file, offset: header.tableOffset, entryLength: 4, count: count, what: "block table")
         let others = [
             0..<UInt64(VHDFooter.length),
             header.position..<header.position + UInt64(VHD.dynamicHeaderLength),

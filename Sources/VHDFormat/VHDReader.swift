@@ -77,6 +77,7 @@ package struct VHDReader: ImageReader {
         guard let header, footer.kind == .differencing else { return nil }
         let (parentFile, parentOpener) = try opener.openParent(named: header.parentNames, by: file)
         let parent = try VHDReader(file: parentFile, opener: parentOpener)
+        for warning in parent.info.warnings { opener.findings.warn("\(parentFile.path): \(warning)") }
         guard opener.ignoresParentChanges || parent.footer.identifier == header.parentIdentifier else {
             throw file.damaged(
                 "the disk \"\(parentFile.path)\" is not the parent: its identifier is another",

@@ -13,9 +13,9 @@ struct ConvertCommand: AsyncParsableCommand {
             v2v-convert <command> [<options>] <image> …
             """,
         discussion: """
-            Reads VMDK, VHD and qcow2 of every kind with their snapshots and backing files, VDI and raw, also inside an \
-            OVA; writes qcow2, VMDK and raw. The output appears under its name when it is complete and on the device, or \
-            not at all. \
+            Reads VMDK, VHD, VHDX and qcow2 of every kind with their snapshots and backing files, VDI and raw, also \
+            inside an OVA; writes qcow2, VMDK and raw. The output appears under its name when it is complete and on the \
+            device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
@@ -62,7 +62,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("f"), .long],
-        help: "Format of the input: vmdk, qcow2, vdi, vpc (VHD), raw, ova, ovf or vmx. Default: its content.")
+        help: "Format of the input: vmdk, qcow2, vdi, vpc (VHD), vhdx, raw, ova, ovf or vmx. Default: its content.")
     var inputFormat: String?
 
     @Option(

@@ -18,7 +18,7 @@ struct InfoCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("f"), .long],
-        help: "Format of the image: vmdk, qcow2, vdi, vpc (VHD), raw, ova, ovf or vmx. Default: its content.")
+        help: "Format of the image: vmdk, qcow2, vdi, vpc (VHD), vhdx, raw, ova, ovf or vmx. Default: its content.")
     var format: String?
 
     @Option(name: .long, help: "Kind of output: human or json, with the keys of qemu-img info.")

@@ -9,6 +9,14 @@ struct SourceOptions: ParsableArguments {
     @Flag(name: .long, help: "Follow references of the image to files outside its directory, and to devices.")
     var allowOutsideFiles = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The parent of a snapshot that doesn't name one (VDI) or whose parent is elsewhere. Repeat it for parents of "
+                + "parents, youngest first.", valueName: "file"),
+        completion: .file())
+    var parent: [String] = []
+
     @Flag(name: .long, help: "Take a snapshot's parent although it has changed since.")
     var forceParent = false
 
@@ -27,6 +35,7 @@ struct SourceOptions: ParsableArguments {
         var source = DiskImageSource(path: path, format: format.map(ImageFormat.init(named:)))
         source.ignoresLocks = forceShare
         source.allowsOutsideFiles = allowOutsideFiles
+        source.parents = parent
         source.ignoresParentChanges = forceParent
         source.disk = disk
         source.trustsRawBacking = trustRawBacking

@@ -22,13 +22,36 @@ struct DamagedImage: Sendable {
     static func vdi() throws -> DamagedImage { try made("vdi", "static=off") }
 
     /// A dynamic VHD.
-    static func vhd() throws -> DamagedImage { try made("vpc", "subformat=dynamic,force_size=on") }
+    static func vhd() throws -> DamagedImage { try madeVHD.get() }
+    private static let madeVHD = Result { try made("vpc", "subformat=dynamic,force_size=on") }
 
     /// A dynamic VHD of which only the footer's copy is left.
     static func vhdWithOneFooter() throws -> DamagedImage {
         var image = try vhd()
         image.cut(to: image.bytes.count - 512)
         return image
+    }
+
+    /// A dynamic VHDX.
+    static func vhdx() throws -> DamagedImage { try madeVHDX.get() }
+    private static let madeVHDX = Result { try made("vhdx", "block_size=1M") }
+
+    /// A VHDX whose log is not empty: it has an entry with a sector of the block table, which is what is in place, too.
+    static func dirtyVHDX() -> DamagedImage {
+        var builder = VHDXBuilder(content.bytes())
+        builder.logGUID = [UInt8](repeating: 0x10, count: 16)
+        var bytes = builder.image()
+        VHDXLogEntry(
+            sequence: 1, tail: 0, guid: [UInt8](repeating: 0x10, count: 16), fileSize: bytes.count,
+            changes: [.sector(offset: VHDXBuilder.tableStart, Array(bytes[VHDXBuilder.tableStart...].prefix(4096)))]
+        ).write(to: &bytes, at: 0)
+        return DamagedImage(bytes: bytes, format: "vhdx")
+    }
+
+    /// A snapshot that has every sector of its first block in part, without its parent.
+    static func vhdxSnapshot() throws -> DamagedImage {
+        let builder = VHDXBuilder(content.bytes(), parent: [("relative_path", "base.vhdx")]) { $0 != 7 }
+        return DamagedImage(bytes: builder.image(), format: "vhdx")
     }
 
     /// A snapshot that has every sector, without its parent.
@@ -98,6 +121,43 @@ struct DamagedImage: Sendable {
         set32(0, bigEndianAt: start + 36)
         set32(VHDBuilder.checksum(Array(bytes[start..<start + 1024])), bigEndianAt: start + 36)
     }
+
+    // MARK: VHDX
+
+    /// Changes a field of one or both of the structures of `length` bytes at `positions`, whose checksums are made right.
+    mutating func set(
+        _ value: some FixedWidthInteger, at offset: Int, ofChecked positions: [Int], length: Int
+    ) {
+        for start in positions {
+            set(value, at: start + offset)
+            set(UInt32(0), at: start + 4)
+            let checked = VHDXBuilder.checked(Array(bytes[start..<start + length]), length: length)
+            bytes.replaceSubrange(start..<start + length, with: checked)
+        }
+    }
+
+    /// Makes the checksums right of what the tests change: the newer header, the first region table, the entry of the log.
+    mutating func repairVHDX() {
+        for (start, length) in [(128 << 10, 4096), (192 << 10, 65536), (VHDXBuilder.logStart, 8192)] {
+            set(UInt32(0), at: 4, ofChecked: [start], length: length)
+        }
+    }
+
+    mutating func setVHDXHeader(_ value: some FixedWidthInteger, at offset: Int) {
+        set(value, at: offset, ofChecked: [64 << 10, 128 << 10], length: 4096)
+    }
+
+    mutating func setRegionTable(_ value: some FixedWidthInteger, at offset: Int) {
+        set(value, at: offset, ofChecked: [192 << 10, 256 << 10], length: 65536)
+    }
+
+    /// Position of region number `index`.
+    func region(_ index: Int) -> Int { little64(at: 192 << 10 + 16 + index * 32 + 16) }
+    /// qemu-img lists the block table first.
+    var vhdxTable: Int { region(0) }
+    var vhdxMetadata: Int { region(1) }
+    /// Position of item number `index` of the metadata.
+    func vhdxItem(_ index: Int) -> Int { vhdxMetadata + little32(at: vhdxMetadata + 32 + index * 32 + 16) }
 
     // MARK: qcow2
 
@@ -292,7 +352,8 @@ struct Damage: Sendable, CustomTestStringConvertible {
         let damages: [Damage] = [
             Damage("VDI: unknown version", 13, vdi) { $0.set(UInt32(0x20001), at: 68) },
             Damage("VDI: impossible type", vdi) { $0.set(UInt32(9), at: 76) },
-            Damage("VDI: snapshot", 13, vdi) { $0.set(UInt32(4), at: 76) },
+            Damage("VDI: snapshot without its parent", 10, vdi) { $0.set(UInt32(4), at: 76) },
+            Damage("VDI: undo image", 13, vdi) { $0.set(UInt32(3), at: 76) },
             Damage("VDI: block map in the header", vdi) { $0.set(UInt32(0), at: 340) },
             Damage("VDI: block map past the end", vdi) { $0.set(UInt32.max, at: 340) },
             Damage("VDI: data in the block map", vdi) { $0.set(UInt32(512), at: 344) },
@@ -354,6 +415,97 @@ struct Damage: Sendable, CustomTestStringConvertible {
                 image.setVHDHeader(UInt32(0), at: 576)
                 image.setVHDHeader(UInt16(0), at: 64)
             },
+        ]
+        return damages
+    }()
+
+    static let vhdx: [Damage] = {
+        let vhdx: @Sendable () throws -> DamagedImage = { try .vhdx() }
+        let damages: [Damage] = [
+            Damage("VHDX: both headers damaged", vhdx) { image in
+                for start in [64 << 10, 128 << 10] { image.bytes[start + 100] ^= 1 }
+            },
+            Damage("VHDX: headers equally new, but different", vhdx) { image in
+                image.setVHDXHeader(UInt64(9), at: 8)
+                image.set(UInt64(1), at: 32, ofChecked: [64 << 10], length: 4096)
+            },
+            Damage("VHDX: unknown version", 13, vhdx) { $0.setVHDXHeader(UInt16(2), at: 66) },
+            Damage("VHDX: log in the headers", vhdx) { $0.setVHDXHeader(UInt64(0), at: 72) },
+            Damage("VHDX: log at an odd place", vhdx) { $0.setVHDXHeader(UInt64(1 << 20 + 512), at: 72) },
+            Damage("VHDX: log is the block table", vhdx) { $0.setVHDXHeader(UInt64($0.vhdxTable), at: 72) },
+            Damage("VHDX: log not empty and past the end", vhdx) { image in
+                image.setVHDXHeader(UInt64(1), at: 48)
+                image.setVHDXHeader(UInt64(1) << 40, at: 72)
+            },
+            Damage("VHDX: log not empty and at the end of the world", vhdx) { image in
+                image.setVHDXHeader(UInt64(1), at: 48)
+                image.setVHDXHeader(UInt64.max, at: 72)
+            },
+            Damage("VHDX: log not empty and without bytes", vhdx) { image in
+                image.setVHDXHeader(UInt64(1), at: 48)
+                image.setVHDXHeader(UInt32(0), at: 68)
+            },
+            Damage("VHDX: log not empty and without entries", vhdx) { $0.setVHDXHeader(UInt64(1), at: 48) },
+            Damage("VHDX: both region tables damaged", vhdx) { image in
+                for start in [192 << 10, 256 << 10] { image.bytes[start + 20] ^= 1 }
+            },
+            Damage("VHDX: too many regions", vhdx) { $0.setRegionTable(UInt32(2048), at: 8) },
+            Damage("VHDX: no regions", vhdx) { $0.setRegionTable(UInt32(0), at: 8) },
+            Damage("VHDX: unknown region that is needed", 13, vhdx) { image in
+                image.setRegionTable(UInt64(7), at: 16)
+                image.setRegionTable(UInt32(1), at: 44)
+            },
+            Damage("VHDX: block table past the end", vhdx) { $0.setRegionTable(UInt64(1) << 40, at: 32) },
+            Damage("VHDX: block table in the headers", vhdx) { $0.setRegionTable(UInt64(0), at: 32) },
+            Damage("VHDX: block table at an odd place", vhdx) {
+                $0.setRegionTable(UInt64($0.vhdxTable + 4096), at: 32)
+            },
+            Damage("VHDX: block table is the metadata", vhdx) { $0.setRegionTable(UInt64($0.vhdxMetadata), at: 32) },
+            Damage("VHDX: block table without bytes", vhdx) { $0.setRegionTable(UInt32(0), at: 40) },
+            Damage("VHDX: no metadata", vhdx) { $0.bytes[$0.vhdxMetadata] = 0 },
+            Damage("VHDX: too many items of metadata", vhdx) { $0.set(UInt16.max, at: $0.vhdxMetadata + 10) },
+            Damage("VHDX: no items of metadata", vhdx) { $0.set(UInt16(0), at: $0.vhdxMetadata + 10) },
+            Damage("VHDX: unknown item that is needed", 13, vhdx) { image in
+                image.set(UInt64(7), at: image.vhdxMetadata + 32)
+                image.set(UInt32(4), at: image.vhdxMetadata + 32 + 24)
+            },
+            Damage("VHDX: item past its region", vhdx) { $0.set(UInt32.max, at: $0.vhdxMetadata + 32 + 16) },
+            Damage("VHDX: item of 4 GiB", vhdx) { $0.set(UInt32.max, at: $0.vhdxMetadata + 32 + 20) },
+            Damage("VHDX: blocks of 0 bytes", vhdx) { $0.set(UInt32(0), at: $0.vhdxItem(0)) },
+            Damage("VHDX: blocks of 512 KiB", vhdx) { $0.set(UInt32(512 << 10), at: $0.vhdxItem(0)) },
+            Damage("VHDX: blocks of 512 MiB", vhdx) { $0.set(UInt32(512 << 20), at: $0.vhdxItem(0)) },
+            Damage("VHDX: blocks of 3 MiB", vhdx) { $0.set(UInt32(3 << 20), at: $0.vhdxItem(0)) },
+            Damage("VHDX: a parent without its location", vhdx) { $0.set(UInt32(2), at: $0.vhdxItem(0) + 4) },
+            Damage("VHDX: impossible size", vhdx) { $0.set(UInt64.max, at: $0.vhdxItem(1)) },
+            Damage("VHDX: size of no whole sectors", vhdx) { $0.set(UInt64(9_436_673), at: $0.vhdxItem(1)) },
+            Damage("VHDX: size beyond the block table", vhdx) { $0.set(UInt64(64) << 40, at: $0.vhdxItem(1)) },
+            Damage("VHDX: sectors of 1024 bytes", vhdx) { $0.set(UInt32(1024), at: $0.vhdxItem(3)) },
+            Damage("VHDX: block past the end", vhdx) { $0.set(UInt64(1) << 40 | 6, at: $0.vhdxTable) },
+            Damage("VHDX: block in the headers", vhdx) { $0.set(UInt64(6), at: $0.vhdxTable) },
+            Damage("VHDX: block in the block table", vhdx) { $0.set(UInt64($0.vhdxTable | 6), at: $0.vhdxTable) },
+            Damage("VHDX: block in the log", vhdx) { $0.set(UInt64(1) << 20 | 6, at: $0.vhdxTable) },
+            Damage("VHDX: block of an impossible state", vhdx) { $0.bytes[$0.vhdxTable] = 4 },
+            Damage("VHDX: block with reserved bits", vhdx) { $0.bytes[$0.vhdxTable + 1] = 1 },
+            Damage("VHDX: block in part, but no parent", vhdx) { $0.bytes[$0.vhdxTable] |= 7 },
+            Damage("VHDX: cut inside the headers", vhdx) { $0.cut(to: 100_000) },
+            Damage("VHDX: cut inside the region table", vhdx) { $0.cut(to: 200_000) },
+            Damage("VHDX: cut inside the block table", vhdx) { $0.cut(to: $0.vhdxTable + 4096) },
+            Damage("VHDX: cut inside the last block", vhdx) { $0.cut(to: $0.bytes.count - 900_000) },
+        ]
+        return damages
+    }()
+
+    static let vhdxSnapshot: [Damage] = {
+        let snapshot: @Sendable () throws -> DamagedImage = { try .vhdxSnapshot() }
+        let locator: @Sendable (DamagedImage) -> Int = { $0.vhdxItem(5) }
+        let damages: [Damage] = [
+            Damage("VHDX: snapshot without its parent", 10, snapshot) { _ in },
+            Damage("VHDX: parent of another kind", 13, snapshot) { $0.bytes[locator($0)] ^= 1 },
+            Damage("VHDX: parent's location too short for its entries", snapshot) {
+                $0.set(UInt16.max, at: locator($0) + 18)
+            },
+            Damage("VHDX: parent's name outside its location", snapshot) { $0.set(UInt32.max, at: locator($0) + 24) },
+            Damage("VHDX: parent without a name", snapshot) { $0.set(UInt16(0), at: locator($0) + 18) },
         ]
         return damages
     }()

@@ -16,7 +16,7 @@ import Testing
 
     @Test(
         arguments: Damage.qcow2 + Damage.qcow2Bitmaps + Damage.vmdk + Damage.stream + Damage.vdi + Damage.vhd
-            + Damage.ova + Damage.ovf)
+            + Damage.vhdx + Damage.vhdxSnapshot + Damage.ova + Damage.ovf)
     func isRefused(damage: Damage) throws {
         let image = try damage.image()
         try refuse(try directory.write(image.bytes, to: "image." + image.format), status: damage.status)
@@ -30,7 +30,7 @@ import Testing
     }
 
     /// Every field of every header at 0, 1, its maximum, and one off in both directions.
-    @Test(arguments: ["qcow2", "vmdk", "stream", "vdi", "vhd"])
+    @Test(arguments: ["qcow2", "vmdk", "stream", "vdi", "vhd", "vhdx"])
     func headerFieldsAtTheirLimitsAreRefusedOrHarmless(kind: String) throws {
         let image: DamagedImage
         let fields: [(offset: Int, length: Int)]
@@ -50,6 +50,17 @@ import Testing
             fields =
                 [(8, 4), (12, 4), (16, 8), (48, 8), (56, 4), (60, 4), (64, 4), (84, 1)]
                 + [(8, 8), (16, 8), (24, 4), (28, 4), (32, 4), (36, 4)].map { (header + $0.0, $0.1) }
+        } else if kind == "vhdx" {
+            image = .dirtyVHDX()
+            let structures: [(start: Int, fields: [(Int, Int)])] = [
+                (128 << 10, [(8, 8), (32, 8), (48, 8), (64, 2), (66, 2), (68, 4), (72, 8)]),
+                (192 << 10, [(8, 4), (16, 8), (32, 8), (40, 4), (44, 4)]),
+                (VHDXBuilder.metadataStart, [(0, 8), (10, 2), (32, 8), (48, 4), (52, 4), (56, 4)]),
+                (VHDXBuilder.metadataStart + 65536, [(0, 4), (4, 4), (8, 8), (32, 4), (36, 4)]),
+                (VHDXBuilder.logStart, [(0, 4), (8, 4), (12, 4), (16, 8), (24, 4), (32, 8), (48, 8), (56, 8)]),
+                (VHDXBuilder.logStart + 64, [(0, 4), (16, 8), (24, 8)]),
+            ]
+            fields = structures.flatMap { structure in structure.fields.map { (structure.start + $0.0, $0.1) } }
         } else {
             image = kind == "vmdk" ? try .vmdk() : try .stream()
             fields = [
@@ -70,10 +81,16 @@ import Testing
                     UInt8(truncatingIfNeeded: changed >> UInt64(8 * (field.length - 1 - $0)))
                 }
                 bytes.replaceSubrange(range, with: isBigEndian ? big : big.reversed())
+                if kind == "vhdx" {
+                    var repaired = DamagedImage(bytes: bytes, format: "vhdx")
+                    repaired.repairVHDX()
+                    bytes = repaired.bytes
+                }
                 // A changed size is a sound image of a disk that ends elsewhere.
                 let isSize =
                     (kind == "qcow2" && field.offset == 24) || (kind == "vdi" && field.offset == 368)
                     || (kind == "vhd" && field.offset == 48)
+                    || (kind == "vhdx" && field.offset == VHDXBuilder.metadataStart + 65536 + 8)
                 let size = isSize ? changed : UInt64.max
                 try refuseOrConvertRight(
                     bytes, image.format, size: size, "\(kind) field at \(field.offset) = \(changed)")
@@ -119,7 +136,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("vhdxfile", 0), ("QED\0", 0), ("LUKS", 0), ("# Disk DescriptorFile", 512),
+        ("QED\0", 0), ("LUKS", 0), ("# Disk DescriptorFile", 512),
         ("7z", 0),
     ])
     func whatLooksLikeAnotherFormatIsNeverRaw(mark: String, offset: Int) throws {

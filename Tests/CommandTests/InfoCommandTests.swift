@@ -8,7 +8,7 @@ import Testing
         ("qcow2", ""), ("qcow2", "compat=0.10"), ("qcow2", "cluster_size=4k,refcount_bits=8"),
         ("qcow2", "compression_type=zstd"), ("qcow2", "lazy_refcounts=on,extended_l2=on"), ("vmdk", ""),
         ("vmdk", "subformat=streamOptimized"), ("vmdk", "subformat=monolithicFlat"), ("vdi", ""),
-        ("vpc", "force_size=on"), ("vpc", "force_size=on,subformat=fixed"), ("raw", ""),
+        ("vpc", "force_size=on"), ("vpc", "force_size=on,subformat=fixed"), ("vhdx", ""), ("raw", ""),
     ])
     func agreesWithQemuImg(format: String, options: String) throws {
         let directory = try TemporaryDirectory()

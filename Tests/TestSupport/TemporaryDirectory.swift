@@ -27,6 +27,19 @@ package final class TemporaryDirectory: Sendable {
         return file(name)
     }
 
+    /// Writes `pieces`, later ones over earlier ones, to `name`; the rest is a hole.
+    @discardableResult
+    package func write(_ pieces: [(offset: Int, bytes: [UInt8])], to name: String) throws -> String {
+        try Data().write(to: URL(filePath: file(name)))
+        let handle = try FileHandle(forWritingTo: URL(filePath: file(name)))
+        defer { try? handle.close() }
+        for piece in pieces {
+            try handle.seek(toOffset: UInt64(piece.offset))
+            try handle.write(contentsOf: Data(piece.bytes))
+        }
+        return file(name)
+    }
+
     /// What is in the directory, sorted.
     package var names: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()

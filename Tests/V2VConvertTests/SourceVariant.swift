@@ -93,8 +93,14 @@ struct SourceVariant: Sendable, CustomTestStringConvertible {
         qemu("VHD fixed", "vpc", "subformat=fixed,force_size=on"),
     ]
 
-    static let all = [raw] + vmdk + qcow2 + rareQCOW2 + vdi + vhd
+    static let vhdx: [SourceVariant] = [
+        qemu("VHDX dynamic", "vhdx", "subformat=dynamic"),
+        qemu("VHDX dynamic, 1 MiB", "vhdx", "subformat=dynamic,block_size=1M,block_state_zero=off"),
+        qemu("VHDX fixed", "vhdx", "subformat=fixed,block_size=2M"),
+    ]
+
+    static let all = [raw] + vmdk + qcow2 + rareQCOW2 + vdi + vhd + vhdx
     /// One of each kind.
     static let few =
-        [raw] + vmdk + vdi + vhd + qcow2.filter { $0.name.hasSuffix(", 65536") || $0.name.hasSuffix(", 512") }
+        [raw] + vmdk + vdi + vhd + vhdx + qcow2.filter { $0.name.hasSuffix(", 65536") || $0.name.hasSuffix(", 512") }
 }
