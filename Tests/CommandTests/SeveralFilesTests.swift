@@ -49,7 +49,7 @@ import Testing
         let large = directory.file("large.raw")
         try Tool.check("truncate", ["-s", "5G", large])
         let running = try Tool.start(Tool.converter, split + [large, out])
-        while !directory.names.contains("out-s002.vmdk.partial") { usleep(1000) }
+        try directory.wait(for: "out-s002.vmdk.partial")
         running.signal(signal)
         #expect(try running.wait().status == 128 + signal)
         #expect(directory.names == ["disk.raw", "large.raw"])
@@ -70,7 +70,7 @@ import Testing
     @Test func aNameThatIsTakenMeanwhileUndoesTheOthers() throws {
         let running = try Tool.start(
             Tool.converter, ["-q", "-m", "1", "-S", "0", "-o", "subformat=monolithicFlat", raw, out])
-        while !directory.names.contains("out-flat.vmdk.partial") { usleep(1000) }
+        try directory.wait(for: "out-flat.vmdk.partial")
         try directory.write([1, 2, 3], to: "out.vmdk")
         #expect(try running.wait().status == 20)
         #expect(directory.names == ["disk.raw", "out.vmdk"])

@@ -39,8 +39,7 @@ import Testing
         // Single-threaded at the slowest level: far from done when the signal comes.
         let running = try Tool.start(
             Tool.converter, ["-q", "-c", "--compression-level", "12", "-m", "1", raw, out])
-        usleep(400_000)
-        #expect(directory.names.contains("out.qcow2.partial"))
+        try directory.wait(for: "out.qcow2.partial")
         let sent = ContinuousClock().now
         running.signal(signal)
         let result = try running.wait()
@@ -53,7 +52,7 @@ import Testing
         let out = directory.file("out.qcow2")
         let command = "trap '' HUP; exec '\(Tool.converter)' -q -c --compression-level 9 '\(raw)' '\(out)'"
         let running = try Tool.start("sh", ["-c", command])
-        usleep(300_000)
+        try directory.wait(for: "out.qcow2.partial")
         running.signal(SIGHUP)
         #expect(try running.wait().status == 0)
         try QEMU.requireIdentical(raw, out, format: "qcow2")
@@ -93,7 +92,7 @@ import Testing
         let source = try directory.write([UInt8](joining: .mixed, times: 12), to: "shrinking.raw")
         let running = try Tool.start(
             Tool.converter, ["-c", "--compression-level", "12", "-m", "1", source, directory.file("out.qcow2")])
-        usleep(300_000)
+        try directory.wait(for: "out.qcow2.partial")
         truncate(source, 1 << 20)
         let result = try running.wait()
         #expect(result.status == 12 && result.error.contains("shorter"), "\(result.status) \(result.error)")
@@ -108,7 +107,7 @@ import Testing
         close(tail)
         let running = try Tool.start(
             Tool.converter, ["-c", "--compression-level", "12", "-m", "1", source, directory.file("out.qcow2")])
-        usleep(300_000)
+        try directory.wait(for: "out.qcow2.partial")
         truncate(source, 1 << 30)
         let result = try running.wait()
         #expect(result.status == 12 && result.error.contains("shorter"), "\(result.status) \(result.error)")

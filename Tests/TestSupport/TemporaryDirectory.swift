@@ -40,6 +40,15 @@ package final class TemporaryDirectory: Sendable {
         return file(name)
     }
 
+    /// Waits until there is a file called `name`, as long as a busy machine may need to start a program.
+    package func wait(for name: String) throws {
+        for _ in 0..<30_000 {
+            if names.contains(name) { return }
+            usleep(1000)
+        }
+        throw CocoaError(.fileNoSuchFile, userInfo: [NSFilePathErrorKey: file(name)])
+    }
+
     /// What is in the directory, sorted.
     package var names: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
