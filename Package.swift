@@ -59,10 +59,11 @@ let package = Package(
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
         layer("VHDFormat", ["ByteLayout", "DiskImage"]),
         layer("VHDXFormat", ["ByteLayout", "DiskImage"]),
-        layer("ApplianceFormat", ["ByteLayout", "DiskImage"]),
+        layer("Digests", ["COpenSSL", "DiskImage"]),
+        layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer(
-            "Conversion", ["ByteLayout", "CLinux", "COpenSSL", "Compression", "DiskImage", "RingIO", logging, system]),
+            "Conversion", ["ByteLayout", "CLinux", "Compression", "Digests", "DiskImage", "RingIO", logging, system]),
         layer(
             "V2VConvert",
             [

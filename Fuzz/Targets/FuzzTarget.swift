@@ -20,6 +20,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case ova
     /// An OVF; its disks are in `Fuzz/files`.
     case ovf
+    /// A stream-optimized VMDK that is read front to back.
+    case vmdkPipe = "vmdk-pipe"
+    /// A tar archive with an OVF, gzip'd or not, that is read front to back.
+    case ovaPipe = "ova-pipe"
     /// The configuration of a VMware machine; its disks are in `Fuzz/files`.
     case vmx
     /// Anything: the format is found out by its content.
@@ -29,7 +33,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     /// - Throws: if a promise is broken. That the image is refused breaks none.
     package func run(_ input: some Collection<UInt8>, in directory: FuzzDirectory) throws(Violation) {
         var (bytes, length) = Self.withoutHole(input)
-        if self == .ova { Self.mendTarChecksums(&bytes) }
+        if self == .ova || self == .ovaPipe { Self.mendTarChecksums(&bytes) }
         directory.write(bytes, to: "image", length: length)
         var source = DiskImageSource(path: directory.file("image"), format: format)
         if let line = extentLine(bytes) {
@@ -37,17 +41,21 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
             source.path = directory.file("snapshot.vmdk")
         }
         source.ignoresLocks = true
-        if [.ova, .ovf, .vmx].contains(self) { source.disk = 1 }
-        try ImageExercise(source).run()
+        if [.ova, .ovaPipe, .ovf, .vmx].contains(self) { source.disk = 1 }
+        if self == .vmdkPipe || self == .ovaPipe {
+            try StreamExercise(source, format: format).run()
+        } else {
+            try ImageExercise(source).run()
+        }
     }
 
     private var format: ImageFormat? {
         switch self {
-        case .vmdkDescriptor, .vmdkSparse, .vmdkStream, .cowd, .seSparse: .vmdk
+        case .vmdkDescriptor, .vmdkSparse, .vmdkStream, .vmdkPipe, .cowd, .seSparse: .vmdk
         case .qcow2: .qcow2
         case .vhd: .vpc
         case .vdi, .ova, .ovf, .vmx: ImageFormat(rawValue: rawValue)
-        case .probe: nil
+        case .ovaPipe, .probe: nil
         }
     }
 

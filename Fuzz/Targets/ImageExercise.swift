@@ -29,7 +29,7 @@ struct ImageExercise {
         do throws(ImageError) {
             reader = try source.open().reader
         } catch {
-            return try check(error)
+            return try Self.check(error)
         }
         let salvages = source.salvages
         try exercise(salvages: salvages) { () throws(ImageError) in try reader.makeMap() }
@@ -47,7 +47,7 @@ struct ImageExercise {
         do throws(ImageError) {
             map = try makeMap()
         } catch {
-            return try check(error)
+            return try Self.check(error)
         }
         if salvages {
             let (_, refusal) = try walk(SalvagingMap(map, losses: Losses()))
@@ -55,13 +55,13 @@ struct ImageExercise {
             return
         }
         let (extents, refusal) = try walk(map)
-        if let refusal { try check(refusal) }
+        if let refusal { try Self.check(refusal) }
         try repeatInParts(extents, of: map)
         inflateUnits(extents, of: map)
     }
 
     /// A refusal says what is wrong with which file.
-    private func check(_ error: ImageError) throws(Violation) {
+    static func check(_ error: ImageError) throws(Violation) {
         if error.path == nil || error.message.isEmpty { throw Violation("the error tells too little: \(error)") }
         // `invalidOption` is for a machine of several disks, none of which was named.
         let codes: [ImageError.Code] = [

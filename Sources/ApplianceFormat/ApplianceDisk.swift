@@ -12,6 +12,10 @@ struct ApplianceDisk {
     var fileSize: UInt64?
     /// Whether the description says that the file is a VMDK.
     var isVMDK = false
+    /// Whether the description says that the file is compressed with gzip.
+    var isCompressed = false
+    /// Bytes of the chunks that the file is cut into, if it is; the last may have fewer.
+    var chunkSize: UInt64?
     /// Why the disk can't be read, if it can't.
     var obstacle: String?
 

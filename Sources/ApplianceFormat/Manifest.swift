@@ -8,7 +8,7 @@ struct Manifest {
     private(set) var digests: [String: ExpectedDigest] = [:]
 
     /// Longest manifest that is read, in bytes: 10,000 files.
-    private static let maximumLength: UInt64 = 2 << 20
+    static let maximumLength: UInt64 = 2 << 20
 
     /// - Throws: `inputDamaged` if it can't be understood.
     init(file: ImageFile) throws(ImageError) {

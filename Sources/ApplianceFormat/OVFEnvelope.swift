@@ -31,7 +31,7 @@ struct OVFEnvelope {
     private(set) var disks: [Disk] = []
 
     /// Longest OVF that is read, in bytes. Real ones have some ten thousand.
-    private static let maximumLength: UInt64 = 4 << 20
+    static let maximumLength: UInt64 = 4 << 20
     /// More than any machine can have.
     private static let maximumDisks = 1024
     private static let maximumFiles = 10_000
@@ -165,10 +165,11 @@ struct OVFEnvelope {
                 appliance.fileSize = file.size
                 appliance.isVMDK =
                     disk.format.lowercased().contains("vmdk") || file.reference.lowercased().hasSuffix(".vmdk")
-                if let compression = file.compression, !["", "identity"].contains(compression) {
-                    appliance.obstacle = "it is compressed (\(compression)); unpack it and the OVA"
+                appliance.chunkSize = file.chunkSize
+                appliance.isCompressed = file.compression == "gzip"
+                if let compression = file.compression, !["", "identity", "gzip"].contains(compression) {
+                    appliance.obstacle = "its compression (\(compression)) is not known"
                 }
-                if file.chunkSize != nil { appliance.obstacle = "it is cut into chunks; join them" }
             }
             if let parent = disk.parent {
                 appliance.obstacle = "it has only what differs from disk \"\(parent)\"; export it as one disk"

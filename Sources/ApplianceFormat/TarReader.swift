@@ -16,6 +16,7 @@ struct TarReader {
     private let stream: any ByteStream
     /// Where the next header is; the data before it need not have been read.
     private var next: UInt64 = 0
+    private var isAtEnd = false
 
     /// Members are padded to this, and headers take as much.
     private static let blockSize: UInt64 = 512
@@ -30,7 +31,7 @@ struct TarReader {
     mutating func nextFile() throws(ImageError) -> Member? {
         var longName: String?
         var attributes = PaxAttributes()
-        while let header = try nextHeader() {
+        while !isAtEnd, let header = try nextHeader() {
             let size = attributes.size ?? header.size
             let start = stream.position
             switch header.type {
@@ -52,6 +53,7 @@ struct TarReader {
             }
             next = try end(of: size, from: start)
         }
+        isAtEnd = true
         return nil
     }
 

@@ -28,6 +28,8 @@ package struct VMXReader: ImageReader {
 
     package func makeMap() throws(ImageError) -> sending any DiskMap { try appliance.makeMap() }
 
+    package func makeStream() throws(ImageError) -> (any DiskStream)? { try appliance.makeStream() }
+
     package func makeMap(of snapshot: SnapshotSelector) throws(ImageError) -> sending any DiskMap {
         try appliance.makeMap(of: snapshot)
     }

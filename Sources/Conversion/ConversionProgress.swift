@@ -18,12 +18,12 @@ public struct ConversionProgress: Sendable, Equatable {
     public var phase: Phase
     /// Bytes of virtual disk copied so far; holes do not count.
     public var bytesDone: UInt64
-    /// Bytes of virtual disk to copy; 0 while mapping.
-    public var bytesTotal: UInt64
+    /// Bytes of virtual disk to copy; 0 while mapping, nil if only the end of the input will tell.
+    public var bytesTotal: UInt64?
 
-    /// From 0 to 1; 1 if there is nothing to copy.
-    public var fraction: Double {
+    /// From 0 to 1; 1 if there is nothing to copy, nil if only the end of the input will tell how much there is.
+    public var fraction: Double? {
         if phase == .mapping { return 0 }
-        return bytesTotal == 0 ? 1 : Double(bytesDone) / Double(bytesTotal)
+        return bytesTotal.map { $0 == 0 ? 1 : Double(bytesDone) / Double($0) }
     }
 }

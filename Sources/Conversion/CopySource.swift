@@ -16,7 +16,8 @@ package final class CopySource {
         backingCursor = backing.map(ExtentCursor.init)
     }
 
-    var virtualSize: UInt64 { map.virtualSize }
+    /// Bytes of the disk.
+    package var virtualSize: UInt64 { map.virtualSize }
 
     /// Whether the disk from `offset` on is known, without reading it, to need no copy, and for how many bytes that holds,
     /// at most `limit`. It needs none where it is zero or, over a backing file, where that has the same.

@@ -1,3 +1,4 @@
+import Digests
 package import DiskImage
 import RingIO
 import Synchronization
@@ -77,10 +78,8 @@ package final class DigestCheck: Sendable {
             guard count > 0 else { break }
             unsafe digester.update(UnsafeRawBufferPointer(rebasing: block[..<count]))
         }
-        guard digester.finish() != expectation.digest.bytes else { return nil }
-        return expectation.file.damaged(
-            "the file does not have the \(expectation.digest.algorithm.rawValue) digest that the manifest says",
-            advice: "copy it again; --ignore-manifest converts it as it is")
+        let isRight = digester.finish() == expectation.digest
+        return isRight ? nil : expectation.digest.mismatch(path: expectation.file.path)
     }
 
     private static func makeBlock() throws(ImageError) -> AlignedMemory {

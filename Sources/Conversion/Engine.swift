@@ -1,3 +1,4 @@
+import ByteLayout
 import CLinux
 package import DiskImage
 package import Logging
@@ -6,7 +7,7 @@ import SystemPackage
 
 /// What a worker needs of its surroundings.
 struct WorkerContext {
-    var planner: Planner
+    var source: any ChunkSource
     var sequencer: Sequencer
     var output: Output
     /// The thread's side of an output that is a stream.
@@ -47,13 +48,40 @@ package struct Engine {
         _ source: sending CopySource, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
     ) throws(ImageError) -> [UInt64] {
         let files = (disk: source.map.files, backing: source.backing?.files)
+        let planner = Planner(
+            source, includesHoles: minimumZeroRun == 0 && !writer.isPlanned && files.backing == nil)
+        return try run(planner, files, writer, output, minimumZeroRun: minimumZeroRun) { nil }
+    }
+
+    /// Copies a disk that comes front to back, like ``copy(_:to:output:minimumZeroRun:)-(CopySource,_,_,_)``.
+    /// - Parameter writer: a ``LateSizeWriter``, if the stream does not know the size of the disk.
+    /// - Returns: bytes of the virtual disk, and of the finished files.
+    package func copy(
+        _ stream: sending any DiskStream, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
+    ) throws(ImageError) -> (virtualSize: UInt64, fileSizes: [UInt64]) {
+        // Nothing is read from it: messages about the stream need a file with its name.
+        let file = try ImageFile(bytes: [], path: stream.path)
+        let hasLateSize = stream.virtualSize == nil
+        let planner = StreamPlanner(stream: stream, includesHoles: minimumZeroRun == 0, job: job)
+        let sizes = try run(planner, ([file], nil), writer, output, minimumZeroRun: minimumZeroRun) {
+            // A disk has whole sectors.
+            hasLateSize ? planner.virtualSize.alignedUp(to: 512) : nil
+        }
+        return (planner.virtualSize, sizes)
+    }
+
+    /// Copies with worker threads until `source` has nothing more.
+    /// - Parameter lateSize: tells then what a ``LateSizeWriter`` must be told.
+    private func run(
+        _ source: any ChunkSource, _ files: (disk: [ImageFile], backing: [ImageFile]?),
+        _ writer: sending any ImageWriter, _ output: Output, minimumZeroRun: Int, lateSize: () -> UInt64?
+    ) throws(ImageError) -> [UInt64] {
         let layout = writer.layout
         var wakes: [WakeEvent] = []
         for _ in 0..<settings.workers { wakes.append(try Self.makeWakeEvent()) }
         let stream = try makeStream(output, workers: wakes)
         let context = WorkerContext(
-            planner: Planner(
-                source, includesHoles: minimumZeroRun == 0 && !writer.isPlanned && files.backing == nil),
+            source: source,
             sequencer: Sequencer(writer: writer, output: stream ?? output, wakes: wakes), output: output,
             stream: stream, job: job, files: files.disk, backingFiles: files.backing, layout: layout,
             minimumZeroRun: minimumZeroRun, losses: losses, slots: settings.chunksInFlight)
@@ -71,7 +99,7 @@ package struct Engine {
         var sizes: [UInt64] = []
         do throws(ImageError) {
             try job.check()
-            sizes = try context.sequencer.finish()
+            sizes = try context.sequencer.finish(virtualSize: lateSize())
         } catch {
             job.fail(error)
         }

@@ -8,7 +8,9 @@ package final class Job: Sendable {
     private let stopped = Atomic<Bool>(false)
     private let wakes = Guarded([WakeEvent]())
     private let phaseNumber = Atomic<Int>(0)
+    /// Bytes to copy; ``unknownTotal`` if they are not known.
     private let totalBytes = Atomic<UInt64>(0)
+    private static let unknownTotal = UInt64.max
     let copiedBytes = Atomic<UInt64>(0)
     let readBytes = Atomic<UInt64>(0)
     let writtenBytes = Atomic<UInt64>(0)
@@ -42,9 +44,9 @@ package final class Job: Sendable {
         if isStopped { for event in events { event.signal() } }
     }
 
-    /// Starts `phase`, with `total` bytes to copy.
-    package func begin(_ phase: ConversionProgress.Phase, total: UInt64) {
-        totalBytes.store(total, ordering: .relaxed)
+    /// Starts `phase`, with `total` bytes to copy, nil if that is not known.
+    package func begin(_ phase: ConversionProgress.Phase, total: UInt64?) {
+        totalBytes.store(total ?? Self.unknownTotal, ordering: .relaxed)
         phaseNumber.store(phase.number, ordering: .releasing)
     }
 
@@ -54,6 +56,7 @@ package final class Job: Sendable {
         let total = totalBytes.load(ordering: .relaxed)
         // A source that is being written to may turn out to have more data than it had when it was mapped.
         let done = min(copiedBytes.load(ordering: .relaxed), total)
-        return ConversionProgress(phase: phase, bytesDone: done, bytesTotal: total)
+        return ConversionProgress(
+            phase: phase, bytesDone: done, bytesTotal: total == Self.unknownTotal ? nil : total)
     }
 }

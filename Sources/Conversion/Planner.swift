@@ -2,7 +2,7 @@ import ByteLayout
 import DiskImage
 
 /// Cuts the disk into chunks. Workers take the next one under a lock, once every 2 MiB.
-package final class Planner: Sendable {
+package final class Planner: ChunkSource {
     private struct State {
         var source: CopySource
         var position: UInt64 = 0
@@ -18,6 +18,13 @@ package final class Planner: Sendable {
         virtualSize = source.virtualSize
         self.includesHoles = includesHoles
         state = Guarded(State(source: source))
+    }
+
+    func claim(_ slot: inout Slot, reader: ChunkReader) throws(ImageError) -> Bool {
+        guard let chunk = try next() else { return false }
+        slot.chunk = chunk
+        try reader.plan(&slot)
+        return true
     }
 
     /// The next chunk that has anything to copy, nil at the end of the disk.

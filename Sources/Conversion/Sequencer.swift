@@ -60,10 +60,12 @@ final class Sequencer: Sendable {
     }
 
     /// Completes the output's tables, after every chunk has been placed and written.
+    /// - Parameter virtualSize: bytes of the disk, if the writer, a ``LateSizeWriter``, does not know them yet.
     /// - Returns: the bytes of the finished files, by number.
-    func finish() throws(ImageError) -> [UInt64] {
+    func finish(virtualSize: UInt64? = nil) throws(ImageError) -> [UInt64] {
         try state.withLock { state throws(ImageError) in
             precondition(state.waiting.isEmpty, "a chunk was never placed")
+            if let virtualSize { try (state.writer as? any LateSizeWriter)?.setVirtualSize(virtualSize) }
             return try state.writer.finish(output: output)
         }
     }

@@ -8,10 +8,10 @@ import SystemPackage
 /// ```
 ///  claim ─▶ read ─▶ decode, find zeros, encode ─▶ offer to the sequencer ─▶ (placed) ─▶ write ─▶ free
 /// ```
-/// Everything here is this thread's own; it meets the others in the planner, the sequencer and the job's counters.
+/// Everything here is this thread's own; it meets the others in the source of chunks, the sequencer and the job's counters.
 final class Worker {
     private let index: Int
-    private let planner: Planner
+    private let source: any ChunkSource
     private let sequencer: Sequencer
     private let output: Output
     private let job: Job
@@ -34,7 +34,7 @@ final class Worker {
     ) throws(ImageError) {
         self.index = index
         self.queue = queue
-        planner = context.planner
+        source = context.source
         sequencer = context.sequencer
         output = context.output
         job = context.job
@@ -98,13 +98,11 @@ final class Worker {
     /// Starts a chunk in every idle slot.
     private func claim() throws(ImageError) {
         while !isExhausted, let slot = idle.popLast() {
-            guard let chunk = try planner.next() else {
+            guard try source.claim(&slots[slot], reader: reader) else {
                 isExhausted = true
                 idle.append(slot)
                 return
             }
-            slots[slot].chunk = chunk
-            try reader.plan(&slots[slot])
             try start(slot)
         }
     }

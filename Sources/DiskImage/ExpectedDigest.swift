@@ -23,4 +23,11 @@ package struct ExpectedDigest: Equatable, Sendable {
         self.algorithm = algorithm
         self.bytes = bytes
     }
+
+    /// The error for a file that has another digest.
+    package func mismatch(path: String) -> ImageError {
+        ImageError(
+            .inputDamaged, "the file does not have the \(algorithm.rawValue) digest that the manifest says",
+            advice: "copy it again; --ignore-manifest converts it as it is", path: path)
+    }
 }

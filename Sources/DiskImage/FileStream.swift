@@ -4,6 +4,8 @@ package final class FileStream: ByteStream {
     package private(set) var position: UInt64 = 0
     private let file: ImageFile
 
+    package var length: UInt64? { file.size }
+
     package init(_ file: ImageFile) {
         self.file = file
         path = file.path

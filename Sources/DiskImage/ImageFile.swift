@@ -52,6 +52,23 @@ package final class ImageFile: Sendable {
         whole = nil
     }
 
+    /// A file in memory that holds `bytes`: the start of a stream, for code that reads files.
+    package init(bytes: [UInt8], path: String) throws(ImageError) {
+        // Safe: the array is passed with its length.
+        let number = unsafe bytes.withUnsafeBytes { unsafe linux_memory_file($0.baseAddress, $0.count) }
+        guard number >= 0 else {
+            throw ImageError(.inputUnreadable, "can't get memory for the input", path: path, errno: .current)
+        }
+        self.path = path
+        descriptor = FileDescriptor(rawValue: number)
+        size = UInt64(bytes.count)
+        isBlockDevice = false
+        allocatedSize = size
+        identity = try Facts(descriptor, path: path).identity
+        base = 0
+        whole = nil
+    }
+
     /// The bytes `range` of `whole`, which has them, as a file of their own called `name`.
     package init(part range: Range<UInt64>, of whole: ImageFile, name: String) {
         precondition(range.upperBound <= whole.size, "a part ends behind the whole")

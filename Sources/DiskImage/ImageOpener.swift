@@ -30,6 +30,8 @@ package struct ImageOpener: Sendable {
     package var isInsideAppliance = false
     /// Finds what an image inside an archive calls by a name: another member. Nil for an image that is a file.
     package var findMember: (@Sendable (String) -> ImageFile?)?
+    /// Opens what comes out of a stream, in whatever format it is.
+    package var openStream: @Sendable (any ByteStream, ImageFormat?, ImageOpener) throws(ImageError) -> any DiskStream
     /// Every file that was opened, by this opener and those made from it.
     package private(set) var opened = OpenedFiles()
     /// What was found wrong, by readers and maps made with this opener.
@@ -42,11 +44,15 @@ package struct ImageOpener: Sendable {
 
     package init(
         allowsOutsideFiles: Bool = false, locks: Bool = true,
-        openImage: @escaping @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader
+        openImage: @escaping @Sendable (ImageFile, ImageFormat?, ImageOpener) throws(ImageError) -> any ImageReader,
+        openStream:
+            @escaping @Sendable (any ByteStream, ImageFormat?, ImageOpener) throws(ImageError)
+            -> any DiskStream
     ) {
         self.allowsOutsideFiles = allowsOutsideFiles
         self.locks = locks
         self.openImage = openImage
+        self.openStream = openStream
     }
 
     /// An opener like this one that records what it opens elsewhere: for a look at files that will not be read.

@@ -19,6 +19,9 @@ package protocol ImageReader: SendableMetatype {
     /// The map of the current state of the disk.
     func makeMap() throws(ImageError) -> sending any DiskMap
 
+    /// The disk, if it can only be read from its start to its end; nil if it has a map.
+    func makeStream() throws(ImageError) -> (any DiskStream)?
+
     /// Opens the backing file or parent: the image that has what this one doesn't have. Nil if it needs none.
     func openParent() throws(ImageError) -> (any ImageReader)?
 
@@ -29,6 +32,8 @@ package protocol ImageReader: SendableMetatype {
 
 extension ImageReader {
     package static var describesMachine: Bool { false }
+
+    package func makeStream() throws(ImageError) -> (any DiskStream)? { nil }
 
     /// Most formats have no parents.
     package func openParent() throws(ImageError) -> (any ImageReader)? { nil }
@@ -54,6 +59,20 @@ package struct ProbeData {
     package static let prefixLength = 65536
     /// A footer.
     package static let suffixLength = 512
+
+    /// What a stream tells before it is read: its start.
+    package init(prefix: [UInt8]) {
+        self.prefix = prefix
+        suffix = []
+        fileSize = .max
+    }
+
+    /// What a stream tells at its end.
+    package init(suffix: [UInt8], fileSize: UInt64) {
+        prefix = []
+        self.suffix = suffix
+        self.fileSize = fileSize
+    }
 
     package init(file: ImageFile) throws(ImageError) {
         prefix = try file.readPrefix(Self.prefixLength)

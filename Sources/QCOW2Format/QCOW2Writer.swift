@@ -7,10 +7,10 @@ package import DiskImage
 /// ```
 /// Data comes in guest order. An L2 table follows the data it describes; a refcount block follows the clusters it
 /// counts. In memory are one L2 table, one or two refcount blocks, the L1 table and the refcount table.
-package final class QCOW2Writer: ImageWriter {
+package final class QCOW2Writer: LateSizeWriter {
     package let layout: WriterLayout
     private let options: QCOW2WriterOptions
-    private let virtualSize: UInt64
+    private var virtualSize: UInt64 = 0
     private let clusterBits: Int
     /// Entries of an L2 table.
     private let l2Count: UInt64
@@ -29,18 +29,19 @@ package final class QCOW2Writer: ImageWriter {
     /// do not depend on what is passed over.
     private static let preallocatedAtOnce: UInt64 = 2 << 20
 
-    /// - Parameter encoding: how clusters are compressed, nil for plain ones.
+    /// - Parameters:
+    ///   - virtualSize: bytes of the disk, nil if they will be told at the end.
+    ///   - encoding: how clusters are compressed, nil for plain ones.
     /// - Throws: `invalidOption` if a disk of this size can't be described with these options.
     package init(
-        virtualSize: UInt64, options: QCOW2WriterOptions, encoding: UnitEncoding?
+        virtualSize: UInt64?, options: QCOW2WriterOptions, encoding: UnitEncoding?
     ) throws(ImageError) {
-        self.virtualSize = virtualSize
         self.options = options
         let cluster = options.clusterSize
         clusterBits = cluster.trailingZeroBitCount
         l2Count = cluster / options.l2EntryLength
-        l1 = [UInt64](repeating: 0, count: Int(try options.l1Count(virtualSize: virtualSize)))
-        guard QCOW2HeaderImage(options: options, virtualSize: virtualSize).fits,
+        l1 = []
+        guard QCOW2HeaderImage(options: options, virtualSize: virtualSize ?? 0).fits,
             options.backing?.name.utf8.count ?? 0 <= BackingReference.maximumNameLength
         else {
             throw ImageError(
@@ -64,6 +65,18 @@ package final class QCOW2Writer: ImageWriter {
             keepsOffsets: options.preallocates || options.dataFile != nil,
             encoding: encoding,
             compressedSpacing: options.refcountBits >= 16 ? 0 : Int(cluster.dividedUp(by: max(1, maximum - 1))))
+        try setVirtualSize(virtualSize ?? 0)
+    }
+
+    package func setVirtualSize(_ size: UInt64) throws(ImageError) {
+        virtualSize = size
+        try growL1(for: size)
+    }
+
+    /// Makes the L1 table long enough for a disk of `size` bytes.
+    private func growL1(for size: UInt64) throws(ImageError) {
+        let count = Int(try options.l1Count(virtualSize: size))
+        l1 += [UInt64](repeating: 0, count: max(0, count - l1.count))
     }
 
     package var companions: [String] { options.dataFile.map { [$0.name] } ?? [] }
@@ -169,6 +182,7 @@ package final class QCOW2Writer: ImageWriter {
         guard let index = l2Index else { return }
         let offset = allocate(clusters: 1)
         try output.write(l2, at: HostOffset(offset))
+        try growL1(for: (UInt64(index) + 1) * l2Count * options.clusterSize)
         l1[index] = offset | L2Entry.copied
         l2Index = nil
     }

@@ -1,23 +1,25 @@
 package import DiskImage
 
 /// Writes the disk as it is: every unit at its own offset.
-package final class RawWriter: ImageWriter {
+package final class RawWriter: LateSizeWriter {
     package let layout: WriterLayout
     package let isSequential = true
-    private let virtualSize: UInt64
+    private var virtualSize: UInt64
     private let clearsGaps: Bool
     /// Everything before this has been placed.
     private var position: UInt64 = 0
 
     /// - Parameters:
-    ///   - virtualSize: bytes of the disk.
+    ///   - virtualSize: bytes of the disk, nil if they will be told at the end.
     ///   - unitSize: granularity of zero detection in bytes.
     ///   - clearsGaps: the target may have old content, so that what is zero must be made zero.
-    package init(virtualSize: UInt64, unitSize: Int, clearsGaps: Bool) {
+    package init(virtualSize: UInt64?, unitSize: Int, clearsGaps: Bool) {
         layout = WriterLayout(unitSize: unitSize, keepsOffsets: true)
-        self.virtualSize = virtualSize
+        self.virtualSize = virtualSize ?? .max
         self.clearsGaps = clearsGaps
     }
+
+    package func setVirtualSize(_ size: UInt64) { virtualSize = size }
 
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         if clearsGaps {

@@ -9,48 +9,60 @@ extension Converter {
         let start = clock.now
         let settings = try makeSettings()
         var format = try target.resolvedFormat()
-        let (reader, opener) = try source.open()
+        let (reader, opener) = try source.open { job.isStopped }
         let files = opener.opened
         let info = reader.info
         for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
 
         let losses = source.salvages ? Losses() : nil
-        let map = try makeMap(reader, losses: losses)
-        let disk = CopySource(map, over: try target.openBackingFile(&format, opener: opener))
-        let survey = try Survey(disk) { job.isStopped }
-        guard map.virtualSize <= Self.maximumSize else {
-            throw ImageError(
-                .inputUnsupported, "a disk of \(map.virtualSize) bytes is larger than any file can be",
-                path: source.path)
-        }
-        let virtualSize = DiskImageTarget.wholeSectors(map.virtualSize)
+        let content = try makeContent(
+            reader, over: try target.openBackingFile(&format, opener: opener), losses: losses, job)
+        let virtualSize = try content.virtualSize.map { size throws(ImageError) in try diskSize(size) }
         let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
         let zeroRun = try target.effectiveZeroRun(format)
 
         let output = try Output(
-            path: target.path, companions: writer.companions, kind: target.outputKind(virtualSize: virtualSize),
+            path: target.path, companions: writer.companions, kind: target.outputKind(virtualSize: virtualSize ?? 0),
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try prepare(output, format, virtualSize: virtualSize)
-        job.begin(.copying, total: survey.dataBytes)
+        job.begin(.copying, total: content.dataBytes)
         let check = try DigestCheck(
             files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
         defer { check.stop() }
         let engine = Engine(settings: settings, job: job, logger: logger, losses: losses)
-        let fileSizes = try engine.copy(disk, to: writer, output: output, minimumZeroRun: zeroRun)
-        job.begin(.finishing, total: survey.dataBytes)
-        let found = opener.findings.warnings + (try check.finish().map(\.description))
+        let (size, fileSizes) = try content.copy(engine, to: writer, output: output, minimumZeroRun: zeroRun)
+        job.begin(.finishing, total: content.dataBytes)
+        // What only reading has told.
+        let found =
+            opener.findings.warnings + (try check.finish().map(\.description))
+            + content.lateWarnings
         for warning in found { logger.warning("\(warning)") }
         if losses == nil { try files.requireUnshortened() }
         try output.commit(sizes: fileSizes)
 
         var report = ConversionReport(
             source: source.path, sourceFormat: info.format.rawValue, target: target.path,
-            targetFormat: format.name.rawValue, virtualSize: virtualSize)
+            targetFormat: format.name.rawValue, virtualSize: try diskSize(size))
         report.warnings = info.warnings + found
         report.lost = losses?.ranges ?? []
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))
         return report
+    }
+
+    private func makeContent(
+        _ reader: any ImageReader, over backing: (any DiskMap)?, losses: Losses?, _ job: Job
+    ) throws(ImageError) -> Content {
+        if let stream = try source.makeStream(reader) {
+            guard backing == nil else {
+                throw ImageError(
+                    .invalidOption, "what comes front to back can't be compared with a backing file",
+                    advice: "save the input to a file", path: stream.path)
+            }
+            return .stream(stream, warnings: stream.info.warnings.count)
+        }
+        let disk = CopySource(try makeMap(reader, losses: losses), over: backing)
+        return .disk(disk, dataBytes: try Survey(disk) { job.isStopped }.dataBytes)
     }
 
     private func makeMap(_ reader: any ImageReader, losses: Losses?) throws(ImageError) -> sending any DiskMap {
@@ -60,7 +72,7 @@ extension Converter {
     }
 
     private func makeWriter(
-        _ format: TargetFormat, virtualSize: UInt64, of reader: any ImageReader, salvages: Bool
+        _ format: TargetFormat, virtualSize: UInt64?, of reader: any ImageReader, salvages: Bool
     ) throws(ImageError) -> any ImageWriter {
         let writer = try target.makeWriter(format, virtualSize: virtualSize) { () throws(ImageError) in
             try makeMap(reader, losses: salvages ? Losses() : nil)
@@ -71,6 +83,15 @@ extension Converter {
                 advice: "-O raw, -O qcow2, and -O vmdk with -o subformat=streamOptimized, can")
         }
         return writer
+    }
+
+    /// The bytes of the output's disk: whole sectors.
+    private func diskSize(_ size: UInt64) throws(ImageError) -> UInt64 {
+        guard size <= Self.maximumSize else {
+            throw ImageError(
+                .inputUnsupported, "a disk of \(size) bytes is larger than any file can be", path: source.path)
+        }
+        return DiskImageTarget.wholeSectors(size)
     }
 
     /// What a file's offsets reach, less room for tables.
@@ -93,9 +114,9 @@ extension Converter {
         return settings
     }
 
-    private func prepare(_ output: Output, _ format: TargetFormat, virtualSize: UInt64) throws(ImageError) {
+    private func prepare(_ output: Output, _ format: TargetFormat, virtualSize: UInt64?) throws(ImageError) {
         guard target.descriptor == nil else { return }
-        if case .raw = format { try output.reserve(upTo: virtualSize) }
+        if case .raw = format, let virtualSize { try output.reserve(upTo: virtualSize) }
         if let sizes = try target.preallocatedSizes(format, virtualSize: virtualSize), try !output.allocate(sizes) {
             logger.warning("\(target.path): the filesystem can't allocate storage in advance")
         }

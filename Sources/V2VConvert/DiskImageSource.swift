@@ -2,7 +2,7 @@ package import DiskImage
 
 /// A disk image to read.
 public struct DiskImageSource: Sendable {
-    /// Path of the image: a descriptor, an image file, or a block device.
+    /// Path of the image: a descriptor, an image file, a block device, a named pipe, or `-` for standard input.
     public var path: String
     /// The format; nil to recognise it by its content.
     public var format: ImageFormat?
@@ -54,18 +54,36 @@ public struct DiskImageSource: Sendable {
     }
 
     /// Opens the image.
+    /// - Parameter isCancelled: asked while a pipe has nothing to read.
     /// - Returns: its reader, and the opener that knows the files it consists of and what is wrong with them, of which
     ///   making the map may find more.
-    package func open() throws(ImageError) -> (reader: any ImageReader, opener: ImageOpener) {
+    package func open(
+        isCancelled: @escaping @Sendable () -> Bool = { false }
+    ) throws(ImageError) -> (reader: any ImageReader, opener: ImageOpener) {
         if let format, FormatRegistry.reader(of: format) == nil {
             throw ImageError(
                 .invalidOption, "the input format \"\(format.rawValue)\" is not known",
                 advice: "known are \(FormatRegistry.names)")
         }
-        var opener = ImageOpener(allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks) {
-            (file, format, opener) throws(ImageError) in
-            try ImageProbe.open(file, format: format, opener: opener)
+        let opener = makeOpener()
+        if let pipe = PipeInput(path: path) {
+            let stream = try StreamProbe.open(pipe.open(isCancelled: isCancelled), format: format, opener: opener)
+            return (PipeReader(stream), opener)
         }
+        let file = try opener.open(path == PipeInput.standardInput ? "/dev/stdin" : path)
+        return (try ImageProbe.open(file, format: format, opener: opener), opener)
+    }
+
+    /// What opens the files that the image names, and what comes out of streams.
+    package func makeOpener() -> ImageOpener {
+        var opener = ImageOpener(
+            allowsOutsideFiles: allowsOutsideFiles, locks: !ignoresLocks,
+            openImage: { (file, format, opener) throws(ImageError) in
+                try ImageProbe.open(file, format: format, opener: opener)
+            },
+            openStream: { (bytes, format, opener) throws(ImageError) in
+                try StreamProbe.open(bytes, format: format, opener: opener)
+            })
         opener.givenParents = parents
         opener.ignoresParentChanges = ignoresParentChanges
         opener.salvages = salvages
@@ -73,8 +91,12 @@ public struct DiskImageSource: Sendable {
         opener.vhdSize = vhdSize
         opener.disk = disk
         opener.ignoresManifest = ignoresManifest
-        let file = try opener.open(path)
-        return (try ImageProbe.open(file, format: format, opener: opener), opener)
+        return opener
+    }
+
+    /// The disk, if it can only be read from its start to its end; nil if ``makeMap(_:)`` makes its map.
+    func makeStream(_ reader: any ImageReader) throws(ImageError) -> (any DiskStream)? {
+        snapshot == nil ? try reader.makeStream() : nil
     }
 
     /// The map of the state of the disk that is to be read.

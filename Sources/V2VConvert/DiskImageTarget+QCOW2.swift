@@ -7,8 +7,8 @@ extension DiskImageTarget {
     /// The default of libzstd and of QEMU.
     private static let defaultZstdLevel = 3
 
-    /// A writer for a qcow2 image of `virtualSize` bytes.
-    func makeQCOW2Writer(_ options: QCOW2Options, virtualSize: UInt64) throws(ImageError) -> QCOW2Writer {
+    /// A writer for a qcow2 image of `virtualSize` bytes, nil if only the end of the disk will tell.
+    func makeQCOW2Writer(_ options: QCOW2Options, virtualSize: UInt64?) throws(ImageError) -> QCOW2Writer {
         try QCOW2Writer(
             virtualSize: virtualSize, options: try writerOptions(options), encoding: try encoding(options.compression))
     }

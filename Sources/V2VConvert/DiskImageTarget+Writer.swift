@@ -11,20 +11,33 @@ extension DiskImageTarget {
     /// What filesystems allocate, and what `qemu-img convert` looks at.
     private static let defaultRawUnit = 4096
 
-    /// A writer for a disk of `virtualSize` bytes.
+    /// A writer for a disk of `virtualSize` bytes, or, if that is nil, of a size that only its end will tell.
     /// - Parameter makeMap: makes a map of the disk of the writer's own.
     /// - Throws: `invalidOption`.
     func makeWriter(
-        _ format: TargetFormat, virtualSize: UInt64, makeMap: () throws(ImageError) -> any DiskMap
+        _ format: TargetFormat, virtualSize: UInt64?, makeMap: () throws(ImageError) -> any DiskMap
     ) throws(ImageError) -> any ImageWriter {
         switch format {
         case .raw(let options): try makeRawWriter(options, virtualSize: virtualSize)
         case .qcow2(let options):
             descriptor == nil
                 ? try makeQCOW2Writer(options, virtualSize: virtualSize)
-                : try makeQCOW2StreamWriter(options, virtualSize: virtualSize, map: try makeMap())
-        case .vmdk(let options): try makeVMDKWriter(options, virtualSize: virtualSize)
+                : try makeQCOW2StreamWriter(
+                    options, virtualSize: try Self.requireSize(virtualSize, for: "a qcow2 image in a stream"),
+                    map: try makeMap())
+        case .vmdk(let options):
+            try makeVMDKWriter(options, virtualSize: try Self.requireSize(virtualSize, for: "a VMDK"))
         }
+    }
+
+    /// Throws if only its end tells how large the disk is.
+    static func requireSize(_ virtualSize: UInt64?, for what: String) throws(ImageError) -> UInt64 {
+        guard let virtualSize else {
+            throw ImageError(
+                .invalidOption, "\(what) must be begun with the size of the disk, which only the input's end will tell",
+                advice: "save the input to a file, or write -O raw, or -O qcow2 to a file")
+        }
+        return virtualSize
     }
 
     /// The shortest run of zeros that is left out, in bytes; 0 to write everything.
@@ -45,20 +58,21 @@ extension DiskImageTarget {
     }
 
     /// The sizes of the output's files, by number, if storage for them is to be allocated in advance.
-    func preallocatedSizes(_ format: TargetFormat, virtualSize: UInt64) throws(ImageError) -> [UInt64]? {
+    func preallocatedSizes(_ format: TargetFormat, virtualSize: UInt64?) throws(ImageError) -> [UInt64]? {
         switch format {
         case .raw(let options) where options.preallocation != .off:
-            return [virtualSize]
+            return [try Self.requireSize(virtualSize, for: "a preallocated disk")]
         case .qcow2(let options) where options.preallocation == .falloc || options.preallocation == .full:
             // Every cluster has its place whatever is written: an empty image has the same size.
-            let empty: any ImageWriter = try makeQCOW2Writer(options, virtualSize: virtualSize)
+            let size = try Self.requireSize(virtualSize, for: "a preallocated disk")
+            let empty: any ImageWriter = try makeQCOW2Writer(options, virtualSize: size)
             return try empty.finish(output: DiscardingSink())
         default:
             return nil
         }
     }
 
-    private func makeRawWriter(_ options: RawOptions, virtualSize: UInt64) throws(ImageError) -> any ImageWriter {
+    private func makeRawWriter(_ options: RawOptions, virtualSize: UInt64?) throws(ImageError) -> any ImageWriter {
         guard !compresses else {
             throw ImageError(.invalidOption, "raw disks can't be compressed", advice: "leave out -c or use -O qcow2")
         }

@@ -18,7 +18,6 @@ struct ForeignSignature {
         (Array("WithouFreSpacExt".utf8), 0, "a Parallels disk"),
         (Array("LUKS".utf8) + [0xBA, 0xBE], 0, "a LUKS-encrypted disk"),
         (Array("vmdk".utf8), 0, "an unfinished VMDK (its writer did not complete it)"),
-        ([0x1F, 0x8B, 0x08], 0, "a gzip file"),
         ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], 0, "an xz file"),
         ([0x28, 0xB5, 0x2F, 0xFD], 0, "a Zstandard file"),
         (Array("BZh".utf8), 0, "a bzip2 file"),

@@ -18,6 +18,7 @@ enum FormatRegistry {
         OVAReader.self,
         OVFReader.self,
         VMXReader.self,
+        GzipReader.self,
         RawReader.self,
     ]
 

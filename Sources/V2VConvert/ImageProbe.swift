@@ -22,16 +22,25 @@ enum ImageProbe {
         } else {
             reader = try recognise(file, opener)
         }
+        // Whether what is compressed fits is seen when it is unpacked.
+        if reader != GzipReader.self { try require(reader, fits: opener, path: file.path) }
+        return try reader.init(file: file, opener: opener)
+    }
+
+    /// Throws if a machine's description comes where a disk should be, or a disk where one of several was asked for.
+    static func require(
+        _ reader: any ImageReader.Type, fits opener: ImageOpener, path: String
+    ) throws(ImageError) {
         guard !reader.describesMachine || !opener.isInsideAppliance else {
-            throw file.unsupported(
-                "what should be a disk describes a virtual machine itself (\(reader.format.rawValue))")
+            throw ImageError(
+                .inputUnsupported,
+                "what should be a disk describes a virtual machine itself (\(reader.format.rawValue))", path: path)
         }
         guard reader.describesMachine || opener.disk == nil else {
             throw ImageError(
                 .invalidOption, "the image is one disk", advice: "--disk is for virtual machines: OVA, OVF and VMX",
-                path: file.path)
+                path: path)
         }
-        return try reader.init(file: file, opener: opener)
     }
 
     private static func recognise(

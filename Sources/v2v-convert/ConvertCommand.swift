@@ -14,8 +14,8 @@ struct ConvertCommand: AsyncParsableCommand {
             """,
         discussion: """
             Reads VMDK, VHD, VHDX and qcow2 of every kind with their snapshots and backing files, VDI and raw, also \
-            inside an OVA; writes qcow2, VMDK and raw. The output appears under its name when it is complete and on the \
-            device, or not at all. \
+            inside an OVA; raw, stream-optimized VMDK and OVA also from a pipe (-) or packed with gzip. Writes qcow2, \
+            VMDK and raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
@@ -27,6 +27,7 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
               v2v-convert -O vmdk -o subformat=streamOptimized web01.qcow2 - | ssh store 'cat > web01.vmdk'
               v2v-convert --disk 2 web01.ova web01-data.qcow2
+              ssh esx cat /vmfs/volumes/store/web01.ova | v2v-convert - web01.qcow2
               v2v-convert info --output json web01.vmdk
               v2v-convert compare web01.vmdk web01.qcow2
 
@@ -53,7 +54,8 @@ struct ConvertCommand: AsyncParsableCommand {
             """)
 
     @Argument(
-        help: "The image to read: an image file, a VMDK descriptor, an OVA, OVF or VMX, or a block device.",
+        help:
+            "The image to read: an image file, a VMDK descriptor, an OVA, OVF or VMX, a block device; - for standard input.",
         completion: .file())
     var input: String
 

@@ -38,7 +38,7 @@ final class ProgressDisplay: Sendable {
 
     private struct Line: Encodable {
         var bytesDone: UInt64
-        var bytesTotal: UInt64
+        var bytesTotal: UInt64?
         var bytesPerSecond: UInt64
         var phase: String
 
@@ -58,20 +58,21 @@ final class ProgressDisplay: Sendable {
     }
 
     private func showBar(_ progress: ConversionProgress, rate: Double) {
-        let width = 24
-        let filled = Int(progress.fraction * Double(width))
-        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
         let gib = Double(1 << 30)
-        var text = "[\(bar)] \((progress.fraction * 100).fixed(1))%"
-        text +=
-            "  \((Double(progress.bytesDone) / gib).fixed(2)) of \((Double(progress.bytesTotal) / gib).fixed(2)) GiB"
-        text += "  \((rate / 1e6).fixed(0)) MB/s"
+        var text = "\((Double(progress.bytesDone) / gib).fixed(2))"
+        if let fraction = progress.fraction, let total = progress.bytesTotal {
+            let width = 24
+            let filled = Int(fraction * Double(width))
+            let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+            text = "[\(bar)] \((fraction * 100).fixed(1))%  \(text) of \((Double(total) / gib).fixed(2))"
+        }
+        text += " GiB  \((rate / 1e6).fixed(0)) MB/s"
         switch progress.phase {
         case .mapping: text += "  reading tables"
         case .finishing: text += "  finishing"
-        case .copying where rate > 0:
-            text += "  \(Self.duration(Double(progress.bytesTotal - progress.bytesDone) / rate)) left"
-        case .copying: break
+        case .copying:
+            guard rate > 0, let total = progress.bytesTotal else { break }
+            text += "  \(Self.duration(Double(total - progress.bytesDone) / rate)) left"
         }
         let rest = max(0, shownLength.exchange(text.count, ordering: .relaxed) - text.count)
         Terminal.write("\r" + text + String(repeating: " ", count: rest))

@@ -52,6 +52,9 @@ package struct DiskContent: Sendable, CustomTestStringConvertible {
         mixed,
     ]
 
+    /// Nothing but text.
+    package static func text(size: Int) -> DiskContent { DiskContent(name: "\(size) bytes", size: size) { _ in .text } }
+
     /// Text, noise, holes and zeros, a last cluster that is partial, data at the very end.
     package static let mixed = DiskContent(name: "mixed", size: (9 << 20) - 512) { sector in
         switch sector / 96 % 7 {

@@ -9,6 +9,8 @@ package struct VMDKStreamBuilder {
     package var version: UInt32 = 3
     /// Whether a last grain in which the disk ends is padded with zeros.
     package var storesLastGrainWhole = false
+    /// Whether the grains of each grain table are stored from the last to the first.
+    package var storesGrainsBackwards = false
     /// Bytes after the end-of-stream marker.
     package var trailer: [UInt8] = []
     /// Deflates a grain to a zlib stream.
@@ -29,7 +31,8 @@ package struct VMDKStreamBuilder {
         var directory: [UInt32] = []
         for table in stride(from: 0, to: grains, by: 512) {
             var entries = [UInt32](repeating: 0, count: 512)
-            for grain in table..<min(table + 512, grains) {
+            let order = Array(table..<min(table + 512, grains))
+            for grain in storesGrainsBackwards ? order.reversed() : order {
                 let start = grain * grainLength
                 var bytes = Array(disk[start..<min(start + grainLength, disk.count)])
                 if bytes.allSatisfy({ $0 == 0 }) { continue }

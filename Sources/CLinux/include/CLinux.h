@@ -26,6 +26,9 @@ int linux_lock_is_held(int fd, off_t offset);
 /* Gives back all of them. */
 int linux_unlock(int fd);
 
+/* memfd_create(2): a descriptor of a file in memory that holds the bytes, or -1. */
+int linux_memory_file(const void *bytes, size_t length);
+
 /* F_SETPIPE_SZ: a pipe of 1 MiB, what the system allows everyone, instead of 64 KiB. */
 int linux_widen_pipe(int fd);
 

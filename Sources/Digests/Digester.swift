@@ -1,11 +1,13 @@
 import COpenSSL
-import DiskImage
+package import DiskImage
 
 /// A digest in the making.
-@safe final class Digester {
+@safe package final class Digester {
+    private let algorithm: ExpectedDigest.Algorithm
     private let context: OpaquePointer
 
-    init(_ algorithm: ExpectedDigest.Algorithm) {
+    package init(_ algorithm: ExpectedDigest.Algorithm) {
+        self.algorithm = algorithm
         let function =
             switch algorithm {
             case .sha1: unsafe EVP_sha1()
@@ -22,17 +24,17 @@ import DiskImage
         unsafe EVP_MD_CTX_free(context)
     }
 
-    func update(_ bytes: UnsafeRawBufferPointer) {
+    package func update(_ bytes: UnsafeRawBufferPointer) {
         // Safe: the buffer is passed with its length.
         unsafe _ = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
     }
 
     /// The digest of what was given; once.
-    func finish() -> [UInt8] {
+    package func finish() -> ExpectedDigest {
         var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var length: UInt32 = 0
         // Safe: no digest is longer than the buffer.
         unsafe _ = EVP_DigestFinal_ex(context, &digest, &length)
-        return Array(digest[..<Int(length)])
+        return ExpectedDigest(algorithm, Array(digest[..<Int(length)]))
     }
 }
