@@ -106,6 +106,12 @@ extension DiskImageTarget {
         }
     }
 
+    /// Throws unless the format of the backing file is said, if there is one: nobody looks at the file.
+    func requireBackingFormat(_ targetFormat: TargetFormat) throws(ImageError) {
+        guard case .qcow2(let options) = targetFormat, let backing = options.backing else { return }
+        try require(backing.format != nil, "the format of the backing file is missing", "say it with -F")
+    }
+
     /// Opens the backing file that the target format names, if it does, and completes that by the file's format.
     /// - Parameter opener: opens what it names in its turn, by the rules for the source.
     /// - Throws: `invalidOption` if it can't be one; what opening an image throws.

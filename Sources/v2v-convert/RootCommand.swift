@@ -8,6 +8,7 @@ struct RootCommand: ParsableCommand {
         version: Version.current,
         subcommands: [
             ConvertCommand.self, InfoCommand.self, CompareCommand.self, MapCommand.self, SnapshotCommand.self,
+            MeasureCommand.self, CreateCommand.self,
         ],
         defaultSubcommand: ConvertCommand.self)
 }
