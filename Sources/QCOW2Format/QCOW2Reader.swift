@@ -68,12 +68,7 @@ package struct QCOW2Reader: ImageReader {
 
     /// The map of the state that `header` describes: the current one, or a snapshot's.
     private func makeMap(_ header: QCOW2Header) throws(ImageError) -> sending any DiskMap {
-        let unknown = header.incompatible.subtracting(.known).rawValue
-        guard unknown == 0 else {
-            let names = (0..<64).filter { unknown >> UInt64($0) & 1 == 1 }
-                .map { extensions.incompatibleFeatureName(bit: $0) }
-            throw file.unsupported("the image needs unknown features: \(names.joined(separator: ", "))", at: 72)
-        }
+        try requireKnownFeatures()
         guard opener.salvages || !header.incompatible.contains(.corrupt) else {
             throw file.damaged(
                 "the image is marked corrupt", at: 72,
@@ -88,6 +83,16 @@ package struct QCOW2Reader: ImageReader {
         let dataFile = try openDataFile()
         let map = try QCOW2Map(file: file, dataFile: dataFile, header: header, tolerant: opener.salvages)
         return LayeredMap(map, over: try openBackingMap())
+    }
+
+    /// Throws if the image has something that is not known here.
+    func requireKnownFeatures() throws(ImageError) {
+        let unknown = header.incompatible.subtracting(.known).rawValue
+        guard unknown == 0 else {
+            let names = (0..<64).filter { unknown >> UInt64($0) & 1 == 1 }
+                .map { extensions.incompatibleFeatureName(bit: $0) }
+            throw file.unsupported("the image needs unknown features: \(names.joined(separator: ", "))", at: 72)
+        }
     }
 
     /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.

@@ -8,7 +8,7 @@ struct RootCommand: ParsableCommand {
         version: Version.current,
         subcommands: [
             ConvertCommand.self, InfoCommand.self, CompareCommand.self, MapCommand.self, SnapshotCommand.self,
-            MeasureCommand.self, CreateCommand.self,
+            MeasureCommand.self, CreateCommand.self, ResizeCommand.self,
         ],
         defaultSubcommand: ConvertCommand.self)
 }
