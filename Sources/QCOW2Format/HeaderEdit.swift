@@ -13,6 +13,9 @@ struct HeaderEdit {
         if header.version >= 3 { bytes.storeBigEndian(header.autoclear & QCOW2Header.knownAutoclear, at: 88) }
     }
 
+    /// Bytes of it.
+    var length: UInt64 { UInt64(bytes.count) }
+
     mutating func setSize(_ size: UInt64) {
         bytes.storeBigEndian(size, at: 24)
     }

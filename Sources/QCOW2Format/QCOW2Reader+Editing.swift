@@ -1,3 +1,4 @@
+import ByteLayout
 package import DiskImage
 
 extension QCOW2Reader {
@@ -8,7 +9,6 @@ extension QCOW2Reader {
     /// - Parameter output: changes ``file``, on which nobody else works.
     /// - Throws: `inputDamaged` if the image must be repaired first; `inputUnsupported`.
     package func resize(to size: UInt64, output: any OutputSink) throws(ImageError) {
-        try requireEditable()
         try requireResizable()
         // Every L1 entry is good.
         _ = try QCOW2Map(file: file, dataFile: nil, header: header, tolerant: false)
@@ -20,6 +20,32 @@ extension QCOW2Reader {
                 throw file.unsupported("an image with internal snapshots can't shrink", advice: "delete them first")
             }
             try QCOW2Shrinking(file: file, header: header, size: size).run(output)
+        }
+    }
+
+    /// What the image stores between the end of a disk of `size` bytes and the end of the disk's last cluster, where nobody
+    /// sees it until the disk grows.
+    package func tailMap(behind size: UInt64) throws(ImageError) -> any DiskMap {
+        var whole = header
+        whole.size = size.alignedUp(to: header.clusterSize)
+        return LayeredMap(try QCOW2Map(file: file, dataFile: nil, header: whole, tolerant: false), over: nil)
+    }
+
+    /// Makes zeros of what ``tailMap(behind:)`` has.
+    /// - Throws: `inputUnsupported` if it is compressed, or a snapshot may have it.
+    package func clearTail(behind size: UInt64, output: any OutputSink) throws(ImageError) {
+        let map = try tailMap(behind: size)
+        var position = size
+        while position < map.virtualSize {
+            let extent = try map.extent(at: GuestOffset(position), limit: map.virtualSize - position)
+            position += extent.length
+            if extent.content == .zero { continue }
+            guard snapshots.isEmpty, case .data(_, let offset) = extent.content else {
+                throw file.unsupported(
+                    "the cluster in which the disk ends has old data behind that, which would come to light",
+                    advice: "convert the image, and resize the new one")
+            }
+            try output.write([UInt8](repeating: 0, count: Int(extent.length)), at: offset)
         }
     }
 
@@ -45,7 +71,9 @@ extension QCOW2Reader {
         }
     }
 
-    private func requireResizable() throws(ImageError) {
+    /// Throws if the disk's size can't be changed.
+    package func requireResizable() throws(ImageError) {
+        try requireEditable()
         guard snapshots.isEmpty || header.version >= 3 else {
             throw file.unsupported(
                 "an image of version 2 with internal snapshots can't be resized", advice: "delete them first")

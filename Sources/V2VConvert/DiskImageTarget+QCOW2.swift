@@ -76,7 +76,7 @@ extension DiskImageTarget {
             "compat=0.10 has neither extended_l2 nor lazy_refcounts nor data_file", advice)
     }
 
-    private func validateOtherFiles(_ options: QCOW2Options) throws(ImageError) {
+    func validateOtherFiles(_ options: QCOW2Options) throws(ImageError) {
         for (name, what) in [(options.backing?.name, "backing file"), (options.dataFile, "data file")] {
             guard let name else { continue }
             try require(!name.isEmpty, "the \(what) has no name")

@@ -1,3 +1,4 @@
+import Conversion
 import DiskImage
 import QCOW2Format
 import RawFormat
@@ -50,7 +51,9 @@ public struct ImageResizing: Sendable {
         }
         switch reader {
         case is RawReader: try resizeRaw(file, from: oldSize, to: newSize)
-        case let qcow2 as QCOW2Reader: try resize(qcow2, file, to: newSize, opener)
+        case let qcow2 as QCOW2Reader:
+            try qcow2.requireResizable()
+            try resize(qcow2, file, to: newSize, opener)
         default:
             let format = type(of: reader).format.rawValue
             throw ImageError(
@@ -104,13 +107,30 @@ public struct ImageResizing: Sendable {
                 .invalidOption, "a qcow2 image can't be preallocated when it is resized", advice: "leave it out",
                 path: image.path)
         }
-        let isShrinking = newSize < reader.info.virtualSize
+        let oldSize = reader.info.virtualSize
+        if newSize > oldSize, try Self.hasTail(reader, behind: oldSize) {
+            try reader.clearTail(behind: oldSize, output: file)
+        }
         try reader.resize(to: newSize, output: file)
-        guard isShrinking else { return }
+        guard newSize < oldSize else { return }
         let resized = try file.reader()
-        let used = try QCOW2Reader(file: resized, opener: opener).usedFileSize()
+        let shrunk = try QCOW2Reader(file: resized, opener: opener)
+        if try Self.hasTail(shrunk, behind: newSize) {
+            do throws(ImageError) {
+                try shrunk.clearTail(behind: newSize, output: file)
+            } catch where error.code == .inputUnsupported {
+                // What is compressed stays until the cluster is written to. Growing looks at it again.
+            }
+        }
+        let used = try shrunk.usedFileSize()
         if used < resized.size { try file.setSize(used) }
         try file.barrier()
+    }
+
+    /// Whether there is anything but zeros between the end of the disk and the end of its last cluster.
+    private static func hasTail(_ reader: QCOW2Reader, behind size: UInt64) throws(ImageError) -> Bool {
+        let map = try reader.tailMap(behind: size)
+        return try !ContentReader(files: map.files).isZero(size..<map.virtualSize, of: map)
     }
 }
 

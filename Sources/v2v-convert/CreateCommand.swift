@@ -45,7 +45,7 @@ struct CreateCommand: AsyncParsableCommand {
     var backingFormat: String?
 
     @Flag(name: .customShort("u"), help: "Don't open the backing file, which may not be there. Needs the size, and -F.")
-    var unsafe = false
+    var isUnchecked = false
 
     @Flag(name: .long, help: "Replace an existing file.")
     var force = false
@@ -72,7 +72,7 @@ struct CreateCommand: AsyncParsableCommand {
         target.format = try outputOptions.format(name)
         target.existing = force ? .replace : .refuse
         var creation = ImageCreation(target, size: (size ?? said).map { UInt64($0.bytes) })
-        creation.opensBackingFile = !unsafe
+        creation.opensBackingFile = !isUnchecked
         creation.allowsOutsideFiles = allowOutsideFiles
         creation.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: .warning) }
         return creation
