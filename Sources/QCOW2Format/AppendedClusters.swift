@@ -87,14 +87,16 @@ struct AppendedClusters {
         return (tableOffset, tableClusters)
     }
 
-    /// Enters the new blocks, which are written, into the refcount table that is there.
+    /// Enters the new blocks, which are written, into the refcount table that is there. Each is itself counted by one that
+    /// is not before it, so the last one comes first.
     func enterBlocks(tableOffset: UInt64, to output: any OutputSink) throws(ImageError) {
         guard !newBlocks.isEmpty else { return }
         try output.barrier()
-        for (number, index) in newBlocks.enumerated() {
+        for (number, index) in newBlocks.enumerated().reversed() {
             var entry = [UInt8](repeating: 0, count: 8)
             entry.storeBigEndian(offset(ofNewBlock: number), at: 0)
             try output.write(entry, at: HostOffset(tableOffset + UInt64(index) * 8))
+            try output.barrier()
         }
     }
 }

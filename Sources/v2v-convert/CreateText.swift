@@ -2,10 +2,11 @@ import V2VConvert
 
 /// The line that `create` prints: `qemu-img`'s, its options in its order.
 enum CreateText {
-    static func line(_ path: String, _ result: ImageCreation.Result) -> String {
-        let size = "size=\(result.virtualSize)"
+    /// - Parameter size: as it was given.
+    static func line(_ path: String, _ format: TargetFormat, size: UInt64) -> String {
+        let size = "size=\(size)"
         let options: [String]
-        switch result.format {
+        switch format {
         case .raw(let raw): options = [size] + (raw.preallocation == .off ? [] : preallocation(raw.preallocation))
         case .qcow2(let qcow2): options = self.options(qcow2, size)
         case .vmdk(let vmdk):
@@ -13,7 +14,7 @@ enum CreateText {
                 [size] + (vmdk.adapterType.map { ["adapter_type=\($0.rawValue)"] } ?? [])
                 + ["hwversion=\(vmdk.hardwareVersion)", "subformat=\(vmdk.subformat.rawValue)"]
         }
-        return "Formatting '\(path)', fmt=\(result.format.name.rawValue) " + options.joined(separator: " ") + "\n"
+        return "Formatting '\(path)', fmt=\(format.name.rawValue) " + options.joined(separator: " ") + "\n"
     }
 
     private static func options(_ qcow2: QCOW2Options, _ size: String) -> [String] {

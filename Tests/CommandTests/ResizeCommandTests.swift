@@ -61,7 +61,7 @@ import Testing
         try Tool.check("truncate", ["-s", "5M", raw])
         try QEMU.requireIdentical(raw, image, format: "qcow2")
         // Behind an end inside a compressed cluster is what can't be cleared in place.
-        #expect(try resize("--shrink", image, "4000512").status == 0)
+        #expect(try resize("--shrink", image, "3810304").status == 0)
         #expect(try resize(image, "+1M").status == 13)
         try QEMU.requireClean(image)
     }
@@ -74,7 +74,8 @@ import Testing
         try QEMU.requireClean(image)
         #expect(try resize("--shrink", image, "1M").status == 13)
         try Tool.check("qemu-img", ["convert", "-l", "before", "-O", "qcow2", image, directory.file("old.qcow2")])
-        try QEMU.requireIdentical(raw, directory.file("old.qcow2"), format: "qcow2")
+        // QEMU gives a snapshot the size that the disk has now.
+        #expect(try QEMU.areIdentical(raw, directory.file("old.qcow2"), format: "qcow2"))
     }
 
     @Test(arguments: ["off", "falloc", "full"])
@@ -125,13 +126,13 @@ import Testing
 
     @Test func anImageInUseIsRefused() throws {
         try create("cluster_size=64k")
-        let other = try Tool.start("qemu-io", ["-c", "write -P 1 0 512", "-c", "sleep 60000", image])
+        let other = try Tool.start("qemu-io", ["-f", "qcow2", "-c", "sleep 20000", image])
         defer {
             other.signal(SIGKILL)
             _ = try? other.wait()
         }
-        // As long as a busy machine may need to start a program.
-        for _ in 0..<3000 where try Tool.run("qemu-img", ["info", image]).status == 0 { usleep(10_000) }
+        // qemu-io takes its locks a moment after it starts.
+        for _ in 0..<100 where try Tool.run("qemu-img", ["info", image]).status == 0 { usleep(20_000) }
         #expect(try resize(image, "10M").status == 23)
         #expect(try Tool.run(Tool.converter, ["rebase", "-u", "-b", "", image]).status == 23)
     }
