@@ -85,7 +85,8 @@ package final class EditableFile: OutputSink, Sendable {
     /// Allocates storage for `range`.
     package func allocate(_ range: Range<UInt64>) throws(ImageError) {
         guard
-            linux_allocate(descriptor.rawValue, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound)) == 0
+            linux_allocate(descriptor.rawValue, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound))
+                == 0
         else { throw failure("can't allocate \(range.count) bytes", at: range.lowerBound, .current) }
     }
 

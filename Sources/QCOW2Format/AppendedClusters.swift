@@ -60,7 +60,8 @@ struct AppendedClusters {
             } else {
                 guard let old = try table.block(index) else {
                     throw file.damaged(
-                        "refcount block \(index) is not inside the file", advice: "repair it first: qemu-img check -r all")
+                        "refcount block \(index) is not inside the file",
+                        advice: "repair it first: qemu-img check -r all")
                 }
                 block = old
             }

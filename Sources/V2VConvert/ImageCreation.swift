@@ -58,8 +58,9 @@ public struct ImageCreation: Sendable {
             sources: opener.opened.identities, usesDirectIO: true, job: job)
         try target.prepare(output, format, virtualSize: virtualSize, logger: logger)
         let engine = Engine(settings: ConversionSettings(workers: 1), job: job, logger: logger)
+        let disk = CopySource(UniformMap(virtualSize: virtualSize, content: .zero))
         let sizes = try engine.copy(
-            CopySource(UniformMap(virtualSize: virtualSize, content: .zero)), to: writer, output: output, minimumZeroRun: format.isWrittenWhole ? 0 : .max)
+            disk, to: writer, output: output, minimumZeroRun: format.isWrittenWhole ? 0 : .max)
         try output.commit(sizes: sizes)
         return Result(format: format, virtualSize: virtualSize)
     }

@@ -77,8 +77,12 @@ public struct ImageMeasurement: Sendable {
             result = try read(.stream(stream, warnings: 0), format, job)
         } else {
             let disk = CopySource(try source.makeMap(reader), over: backing)
-            let dataBytes = readsContent ? try Survey(disk) { job.isStopped }.dataBytes : 0
-            result = readsContent ? try read(.disk(disk, dataBytes: dataBytes), format, job) : try bound(disk, format, job)
+            if readsContent {
+                let dataBytes = try Survey(disk) { job.isStopped }.dataBytes
+                result = try read(.disk(disk, dataBytes: dataBytes), format, job)
+            } else {
+                result = try bound(disk, format, job)
+            }
         }
         if case .qcow2(let options) = format { result.bitmaps = options.bitmapSize(of: reader.info) }
         try opener.opened.requireUnshortened()
@@ -114,8 +118,9 @@ public struct ImageMeasurement: Sendable {
     ) throws(ImageError) -> Result {
         let writer = try makeWriter(format, virtualSize: virtualSize)
         let names = [FilePath(target.path).lastComponent?.string ?? target.path] + writer.companions
-        let sizes = if let known = writer.fullSizes { known } else { try fullSizes(writer, virtualSize: virtualSize, job) }
-        let files = zip(names, zip(required, sizes)).map { name, sizes in
+        let full =
+            if let known = writer.fullSizes { known } else { try fullSizes(writer, virtualSize: virtualSize, job) }
+        let files = zip(names, zip(required, full)).map { name, sizes in
             Result.File(name: name, required: sizes.0, fullyAllocated: sizes.1)
         }
         return Result(files: files)

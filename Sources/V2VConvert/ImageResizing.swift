@@ -118,7 +118,7 @@ public struct ImageResizing: Sendable {
         if try Self.hasTail(shrunk, behind: newSize) {
             do throws(ImageError) {
                 try shrunk.clearTail(behind: newSize, output: file)
-            } catch where error.code == .inputUnsupported {
+            } catch  where error.code == .inputUnsupported {
                 // What is compressed stays until the cluster is written to. Growing looks at it again.
             }
         }

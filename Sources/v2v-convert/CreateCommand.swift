@@ -59,7 +59,8 @@ struct CreateCommand: AsyncParsableCommand {
     func run() async throws {
         let creation = try makeCreation()
         let result = try await SignalGuard.cancelling { try await creation.create() }
-        if !quiet { try Terminal.result(CreateText.line(file, result.format, size: creation.size ?? result.virtualSize)) }
+        guard !quiet else { return }
+        try Terminal.result(CreateText.line(file, result.format, size: creation.size ?? result.virtualSize))
     }
 
     private func makeCreation() throws(ImageError) -> ImageCreation {

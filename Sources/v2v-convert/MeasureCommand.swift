@@ -43,7 +43,7 @@ struct MeasureCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("name"),
-        help: "Name of the output, which a VMDK has in its descriptor. Default: the image's, with the format's extension.")
+        help: "Name of the output, which is in a VMDK's descriptor. Default: the image's, with the format's extension.")
     var outputName: String?
 
     @Flag(name: [.customShort("c"), .long], help: "Compress the clusters.")

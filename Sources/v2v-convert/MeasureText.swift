@@ -19,9 +19,13 @@ struct MeasureText: Encodable {
         var lines = ["required size: \(result.required)", "fully allocated size: \(result.fullyAllocated)"]
         if let bitmaps = result.bitmaps { lines.append("bitmaps size: \(bitmaps)") }
         if result.files.count > 1 {
-            lines += result.files.map { "file: \($0.name), required \($0.required), fully allocated \($0.fullyAllocated)" }
+            lines += result.files.map { file in
+                "file: \(file.name), required \(file.required), fully allocated \(file.fullyAllocated)"
+            }
         }
-        if isExact == false { lines.append("note: the required size is a bound; --exact compresses the disk to tell more") }
+        if isExact == false {
+            lines.append("note: the required size is a bound; --exact compresses the disk to tell more")
+        }
         return lines.map { $0 + "\n" }.joined()
     }
 
