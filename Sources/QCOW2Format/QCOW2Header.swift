@@ -13,7 +13,7 @@ struct QCOW2Header: Equatable {
     var clusterBits: Int
     /// Bytes of the virtual disk.
     var size: UInt64
-    /// 0 none, 1 AES, 2 LUKS.
+    /// 0 none, 1 AES, 2 ``luks``.
     var cryptMethod: UInt32
     /// Entries of the L1 table.
     var l1Size: UInt32
@@ -50,6 +50,9 @@ struct QCOW2Header: Equatable {
 
     /// The autoclear bits that are known here.
     static let knownAutoclear = bitmaps | rawDataFile
+
+    /// The ``cryptMethod`` of images with a LUKS header.
+    static let luks: UInt32 = 2
 
     /// How QEMU calls the encryption, nil for none.
     var encryptionName: String? {

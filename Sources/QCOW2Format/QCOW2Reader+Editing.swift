@@ -11,7 +11,7 @@ extension QCOW2Reader {
     package func resize(to size: UInt64, output: any OutputSink) throws(ImageError) {
         try requireResizable()
         // Every L1 entry is good.
-        _ = try QCOW2Map(file: file, dataFile: nil, header: header, tolerant: false)
+        _ = try QCOW2Map(file: file, dataFile: nil, header: header, cipher: nil, tolerant: false)
         if size > header.size {
             try requireNothingBelow()
             try QCOW2Growth(file: file, header: header, size: size).run(output)
@@ -28,7 +28,8 @@ extension QCOW2Reader {
     package func tailMap(behind size: UInt64) throws(ImageError) -> any DiskMap {
         var whole = header
         whole.size = size.alignedUp(to: header.clusterSize)
-        return LayeredMap(try QCOW2Map(file: file, dataFile: nil, header: whole, tolerant: false), over: nil)
+        let map = try QCOW2Map(file: file, dataFile: nil, header: whole, cipher: nil, tolerant: false)
+        return LayeredMap(map, over: nil)
     }
 
     /// Makes zeros of what ``tailMap(behind:)`` has.
