@@ -35,6 +35,9 @@ import Testing
             }
         }
         #expect(infos[0] == infos[1])
+        if size != "0", options.contains("falloc") || options.contains("full") {
+            #expect(try #require(Int(try Tool.check("stat", ["-c", "%b", ours]).dropLast())) * 512 >= 5_000_000)
+        }
     }
 
     @Test(
