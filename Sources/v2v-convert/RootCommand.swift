@@ -7,7 +7,8 @@ struct RootCommand: ParsableCommand {
         abstract: "Convert virtual machine disks: VMDK, VHD, VHDX, VDI, qcow2 and raw to qcow2, VMDK and raw.",
         version: Version.current,
         subcommands: [
-            ConvertCommand.self, InfoCommand.self, CompareCommand.self, MapCommand.self, SnapshotCommand.self,
+            ConvertCommand.self, InfoCommand.self, CheckCommand.self, CompareCommand.self, MapCommand.self,
+            SnapshotCommand.self,
         ],
         defaultSubcommand: ConvertCommand.self)
 }

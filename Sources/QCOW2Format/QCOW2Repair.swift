@@ -1,0 +1,124 @@
+import ByteLayout
+import DiskImage
+
+/// Repairs an image in place.
+///
+/// Each write leaves the image no worse than it was, and what one needs is on the device before it:
+/// 1. Entries that can only be given up become zeros: then nothing refers to their clusters.
+/// 2. Refcounts become the numbers of references. Each is right by itself, whether others are written or not; a reference
+///    that is gone is gone from the device. If the structure itself is damaged a new one is made behind the end of the
+///    file, and the header is switched over to it.
+/// 3. The marks that clusters are used once are made to agree with the refcounts.
+struct QCOW2Repair {
+    private let extent: RepairExtent
+    private let target: RepairFile
+    private(set) var counts = RepairCounts()
+
+    init(_ extent: RepairExtent, in target: RepairFile) {
+        self.extent = extent
+        self.target = target
+    }
+
+    /// - Parameter reopen: makes a check of the file as it is by then, and runs it.
+    mutating func run(
+        reopen: (inout CheckReport) throws(ImageError) -> QCOW2Check, _ report: inout CheckReport
+    ) throws(ImageError) {
+        var found = CheckReport()
+        var check = try reopen(&found)
+        guard found.corruptions > 0 || found.leaks > 0 else { return }
+        if extent == .all, try dropEntries(check, report) {
+            found = CheckReport()
+            check = try reopen(&found)
+        }
+        if check.needsRebuild {
+            guard extent == .all else {
+                throw check.file.damaged(
+                    "the refcounts are too damaged to repair leaks alone", advice: "use -r all, on a copy of the image")
+            }
+            try RefcountRebuild(check, target).run(report)
+            let before = (corruptions: found.corruptions - check.wrongMarks, leaks: found.leaks)
+            found = CheckReport()
+            check = try reopen(&found)
+            let after = found.corruptions - check.wrongMarks
+            counts.corruptions += before.corruptions - min(before.corruptions, after)
+            counts.leaks += before.leaks - min(before.leaks, found.leaks)
+        } else {
+            try writeRefcounts(check, report)
+        }
+        // Where only leaks are repaired the marks are taken for wrong only if all else is right, as QEMU does.
+        guard extent == .all || found.corruptions == check.wrongMarks else { return }
+        try writeMarks(check, report)
+    }
+
+    /// Makes zeros of the entries that can't be anything else.
+    /// - Returns: whether there was one.
+    private mutating func dropEntries(_ check: QCOW2Check, _ report: CheckReport) throws(ImageError) -> Bool {
+        var dropped: UInt64 = 0
+        try check.structure.forEachTable(report) { (use, bytes) throws(ImageError) in
+            try check.structure.forEachEntry(of: bytes) { (inspection, position) throws(ImageError) in
+                guard !inspection.problems.isDisjoint(with: L2Inspection.Problems.droppable),
+                    !check.structure.isReserved(use.offset..<use.offset + check.header.clusterSize)
+                else { return }
+                var entry = [UInt8](repeating: 0, count: Int(check.header.l2EntryLength))
+                if entry.count == 8 {
+                    entry.storeBigEndian(L2Entry.marked.rawValue, at: 0)
+                } else {
+                    let bitmap = bytes.bigEndian(UInt64.self, at: position + 8)
+                    entry.storeBigEndian((bitmap | bitmap << 32) & 0xFFFF_FFFF_0000_0000, at: 8)
+                }
+                try target.write(entry, at: use.offset + UInt64(position))
+                dropped += use.count
+            }
+        }
+        try target.flush()
+        counts.corruptions += dropped
+        return dropped > 0
+    }
+
+    /// Makes the refcounts what they should be.
+    private mutating func writeRefcounts(_ check: QCOW2Check, _ report: CheckReport) throws(ImageError) {
+        for (window, stored) in try check.usedWindows() {
+            var references = try check.references(to: window, report)
+            check.addBlocks(to: &references)
+            var counts = counts
+            try stored.forEachBlock { (index, block, clusters) throws(ImageError) in
+                guard var block else { return }
+                let first = stored.firstCluster(ofBlock: index)
+                let before = counts
+                for cluster in clusters {
+                    let count = block[Int(cluster - first)]
+                    let expected = references[cluster]
+                    if count > expected, cluster < check.clusterCount || expected > 0 {
+                        counts.leaks += 1
+                    } else if count < expected, extent == .all {
+                        counts.corruptions += 1
+                    } else {
+                        continue
+                    }
+                    block[Int(cluster - first)] = expected
+                }
+                if counts != before { try target.write(block.bytes, at: check.refcounts.offset(ofBlock: index)) }
+            }
+            self.counts = counts
+        }
+        try target.flush()
+    }
+
+    private mutating func writeMarks(_ check: QCOW2Check, _ report: CheckReport) throws(ImageError) {
+        var written: UInt64 = 0
+        for (window, stored) in try check.usedWindows() {
+            try check.forEachWrongMark(window, stored, report) { (mark) throws(ImageError) in
+                let entry = mark.offset..<mark.offset + 8
+                // An L1 entry lies in the L1 table, an L2 entry in nothing else of the image's own.
+                let isL1 = check.structure.regions.contains { $0.what == "L1 table" && $0.bytes.contains(mark.offset) }
+                guard isL1 || !check.structure.isReserved(entry) else { return }
+                var bytes = [UInt8](repeating: 0, count: 8)
+                bytes.storeBigEndian(mark.entry, at: 0)
+                try target.write(bytes, at: mark.offset)
+                written += mark.count
+            }
+        }
+        try target.flush()
+        counts.corruptions += written
+    }
+}
