@@ -30,8 +30,6 @@ struct L2Inspection {
             "has allocated subclusters, but no cluster", "is marked as zero, which version 2 does not know",
         ]
 
-        /// Entries that can only be given up: they become zeros.
-        static let droppable: Problems = [.contradictingSubclusters, .unalignedWithoutData]
     }
 
     private(set) var reference = Reference.none
@@ -64,11 +62,9 @@ struct L2Inspection {
             if UInt32(truncatingIfNeeded: bitmap) != 0 { problems.insert(.subclustersWithoutCluster) }
             return
         }
-        guard UInt32(truncatingIfNeeded: bitmap) & UInt32(bitmap >> 32) == 0 else {
-            problems.insert(.contradictingSubclusters)
-            return
-        }
-        hasData = isExtended ? UInt32(truncatingIfNeeded: bitmap) != 0 : !isZero
+        let (allocated, zero) = (UInt32(truncatingIfNeeded: bitmap), UInt32(bitmap >> 32))
+        if allocated & zero != 0 { problems.insert(.contradictingSubclusters) }
+        hasData = isExtended ? allocated != 0 : !isZero
         if entry.hostOffset % header.clusterSize != 0 { problems.insert(hasData ? .unaligned : .unalignedWithoutData) }
         reference = .plain(offset: entry.hostOffset, isCopied: isCopied)
     }

@@ -8,6 +8,8 @@ extension QCOW2Check {
     struct WrongMark {
         /// Where it is.
         var offset: UInt64
+        /// The L2 table that it is in; nil for an entry of the L1 table.
+        var table: L2TableUse?
         /// As it should be.
         var entry: UInt64
         /// How often the active L1 table uses it.
@@ -46,7 +48,7 @@ extension QCOW2Check {
             (entry, offset) throws(ImageError) in
             let table = entry & QCOW2.offsetMask
             guard table != 0, let isOne = try isUsedOnce(table), isOne != (entry & L2Entry.copied != 0) else { return }
-            try body(WrongMark(offset: offset, entry: entry ^ L2Entry.copied, count: 1))
+            try body(WrongMark(offset: offset, table: nil, entry: entry ^ L2Entry.copied, count: 1))
         }
         try structure.forEachTable(report) { (use, bytes) throws(ImageError) in
             guard use.active > 0 else { return }
@@ -56,8 +58,8 @@ extension QCOW2Check {
                     isOne != isCopied
                 else { return }
                 let entry = bytes.bigEndian(UInt64.self, at: position) ^ L2Entry.copied
-                try body(
-                    WrongMark(offset: use.offset + UInt64(position), entry: entry, count: UInt64(use.active)))
+                let offset = use.offset + UInt64(position)
+                try body(WrongMark(offset: offset, table: use, entry: entry, count: UInt64(use.active)))
             }
         }
     }

@@ -193,11 +193,16 @@ struct QCOW2Check {
     // MARK: Windows
 
     /// Counts the references to the clusters of `window`, but those of the refcount table to its blocks.
-    func references(to window: Range<UInt64>, _ report: CheckReport) throws(ImageError) -> ReferenceWindow {
+    /// - Parameter refcountTable: whether the table itself is counted.
+    func references(
+        to window: Range<UInt64>, refcountTable: Bool = true, _ report: CheckReport
+    ) throws(ImageError) -> ReferenceWindow {
         var references = ReferenceWindow(
             clusters: window, clusterBits: header.clusterBits,
             maximum: RefcountBlock.maximum(bits: 1 << Int(header.refcountOrder)))
-        for region in structure.regions { references.add(region.bytes, times: 1, as: .exclusive) }
+        for region in structure.regions where refcountTable || region.kind != .refcountTable {
+            references.add(region.bytes, times: 1, as: .exclusive)
+        }
         for use in structure.tables.tables {
             let bytes = use.offset..<use.offset + header.clusterSize
             if structure.fits(bytes) { references.add(bytes, times: use.count, as: .l2Table) }

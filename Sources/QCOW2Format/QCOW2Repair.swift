@@ -50,21 +50,19 @@ struct QCOW2Repair {
         try writeMarks(check, report)
     }
 
-    /// Makes zeros of the entries that can't be anything else.
+    /// Makes zeros of entries that have no data, but a cluster at an impossible place: they are zeros already.
     /// - Returns: whether there was one.
     private mutating func dropEntries(_ check: QCOW2Check, _ report: CheckReport) throws(ImageError) -> Bool {
         var dropped: UInt64 = 0
+        var permission = WritePermission(check.structure)
         try check.structure.forEachTable(report) { (use, bytes) throws(ImageError) in
             try check.structure.forEachEntry(of: bytes) { (inspection, position) throws(ImageError) in
-                guard !inspection.problems.isDisjoint(with: L2Inspection.Problems.droppable),
-                    !check.structure.isReserved(use.offset..<use.offset + check.header.clusterSize)
-                else { return }
+                guard inspection.problems.contains(.unalignedWithoutData), permission.includes(use) else { return }
                 var entry = [UInt8](repeating: 0, count: Int(check.header.l2EntryLength))
                 if entry.count == 8 {
                     entry.storeBigEndian(L2Entry.marked.rawValue, at: 0)
                 } else {
-                    let bitmap = bytes.bigEndian(UInt64.self, at: position + 8)
-                    entry.storeBigEndian((bitmap | bitmap << 32) & 0xFFFF_FFFF_0000_0000, at: 8)
+                    entry.storeBigEndian(bytes.bigEndian(UInt64.self, at: position + 8), at: 8)
                 }
                 try target.write(entry, at: use.offset + UInt64(position))
                 dropped += use.count
@@ -106,12 +104,10 @@ struct QCOW2Repair {
 
     private mutating func writeMarks(_ check: QCOW2Check, _ report: CheckReport) throws(ImageError) {
         var written: UInt64 = 0
+        var permission = WritePermission(check.structure)
         for (window, stored) in try check.usedWindows() {
             try check.forEachWrongMark(window, stored, report) { (mark) throws(ImageError) in
-                let entry = mark.offset..<mark.offset + 8
-                // An L1 entry lies in the L1 table, an L2 entry in nothing else of the image's own.
-                let isL1 = check.structure.regions.contains { $0.what == "L1 table" && $0.bytes.contains(mark.offset) }
-                guard isL1 || !check.structure.isReserved(entry) else { return }
+                guard mark.table.map({ permission.includes($0) }) ?? true else { return }
                 var bytes = [UInt8](repeating: 0, count: 8)
                 bytes.storeBigEndian(mark.entry, at: 0)
                 try target.write(bytes, at: mark.offset)
@@ -120,5 +116,22 @@ struct QCOW2Repair {
         }
         try target.flush()
         counts.corruptions += written
+    }
+
+    /// Tells which L2 tables may be written to: not what only a damaged L1 entry takes for one.
+    private struct WritePermission {
+        private let structure: QCOW2Structure
+        private var last: (table: UInt64, isIncluded: Bool)?
+
+        init(_ structure: QCOW2Structure) {
+            self.structure = structure
+        }
+
+        mutating func includes(_ table: L2TableUse) -> Bool {
+            if let last, last.table == table.offset { return last.isIncluded }
+            let isIncluded = structure.mayHoldTable(at: table.offset)
+            last = (table.offset, isIncluded)
+            return isIncluded
+        }
     }
 }

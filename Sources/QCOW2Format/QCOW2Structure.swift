@@ -10,6 +10,20 @@ struct QCOW2Structure {
         var count: Int
     }
 
+    /// A part of the file that only one place may refer to.
+    struct Region {
+        enum Kind {
+            case activeL1
+            case refcountTable
+            case other
+        }
+
+        var bytes: Range<UInt64>
+        /// What it is called.
+        var name: String
+        var kind = Kind.other
+    }
+
     let file: ImageFile
     /// The external data file, if there is one.
     let dataFile: ImageFile?
@@ -17,9 +31,9 @@ struct QCOW2Structure {
     let refcounts: RefcountTable
     let activeL1: L1Table
     let tables: L2TableUses
-    /// Bytes of the file that only one place may refer to: all that is not an L2 table, a refcount block or data.
-    private(set) var regions: [(bytes: Range<UInt64>, what: String)] = []
-    /// Whether such bytes are past the end of the file.
+    /// All that is neither an L2 table, a refcount block nor data, nor past the end of the file.
+    private(set) var regions: [Region] = []
+    /// Whether some are past the end of the file.
     private(set) var lacksRegions = false
     /// The tables of the persistent bitmaps.
     private(set) var bitmapTables: [L1Table] = []
@@ -37,25 +51,24 @@ struct QCOW2Structure {
         self.header = header
         refcounts = try RefcountTable(file: file, header: header)
         activeL1 = L1Table(offset: header.l1TableOffset, count: Int(header.l1Size))
-        var regions: [(bytes: Range<UInt64>, what: String)] = [
-            (0..<header.clusterSize, "header"),
-            (header.l1TableOffset..<header.l1TableOffset + UInt64(header.l1Size) * 8, "L1 table"),
-            (
-                header.refcountTableOffset..<header.refcountTableOffset + UInt64(refcounts.entries.count) * 8,
-                "refcount table"
-            ),
+        var regions = [
+            Region(bytes: 0..<header.clusterSize, name: "header"),
+            Region(
+                bytes: Self.range(header.l1TableOffset, UInt64(header.l1Size) * 8), name: "L1 table", kind: .activeL1),
+            Region(
+                bytes: Self.range(header.refcountTableOffset, UInt64(refcounts.entries.count) * 8),
+                name: "refcount table", kind: .refcountTable),
         ]
         if let encryption = extensions.encryptionHeader {
-            let end = encryption.offset.addingReportingOverflow(encryption.length)
-            regions.append((encryption.offset..<(end.overflow ? .max : end.partialValue), "encryption header"))
+            regions.append(Region(bytes: Self.range(encryption.offset, encryption.length), name: "encryption header"))
         }
         let snapshots = try QCOW2Snapshot.readTable(file: file, header: header)
         let inactiveL1 = try Self.inspect(snapshots, file: file, header: header, &regions, &report)
         if header.autoclear & QCOW2Header.bitmaps != 0, let directory = extensions.bitmapDirectory {
-            regions.append((directory.offset..<directory.offset + directory.length, "bitmap directory"))
+            regions.append(Region(bytes: Self.range(directory.offset, directory.length), name: "bitmap directory"))
             for bitmap in try directory.read(file: file, header: header) {
-                let end = bitmap.tableOffset.addingReportingOverflow(UInt64(bitmap.tableCount) * 8)
-                regions.append((bitmap.tableOffset..<(end.overflow ? .max : end.partialValue), "bitmap table"))
+                regions.append(
+                    Region(bytes: Self.range(bitmap.tableOffset, UInt64(bitmap.tableCount) * 8), name: "bitmap table"))
                 bitmapTables.append(
                     L1Table(
                         offset: bitmap.tableOffset,
@@ -72,10 +85,16 @@ struct QCOW2Structure {
             } else {
                 lacksRegions = true
                 report.corruption(
-                    "the \(region.what) is not inside the file: \(region.bytes.upperBound - region.bytes.lowerBound) bytes",
+                    "the \(region.name) is not inside the file: \(region.bytes.upperBound - region.bytes.lowerBound) bytes",
                     in: file, at: region.bytes.lowerBound)
             }
         }
+    }
+
+    /// The `length` bytes from `offset`, or as many of them as there are numbers for.
+    private static func range(_ offset: UInt64, _ length: UInt64) -> Range<UInt64> {
+        let end = offset.addingReportingOverflow(length)
+        return offset..<(end.overflow ? .max : end.partialValue)
     }
 
     /// Whether `bytes` end less than a cluster behind the end of the file: the last cluster need not be there as a whole.
@@ -94,10 +113,11 @@ struct QCOW2Structure {
     /// - Returns: their L1 tables, and how many snapshots have each.
     private static func inspect(
         _ snapshots: [QCOW2Snapshot], file: ImageFile, header: QCOW2Header,
-        _ regions: inout [(bytes: Range<UInt64>, what: String)], _ report: inout CheckReport
+        _ regions: inout [Region], _ report: inout CheckReport
     ) throws(ImageError) -> [L1Table: UInt32] {
         guard let last = snapshots.last else { return [:] }
-        regions.append((header.snapshotsOffset..<last.position + last.length, "snapshot table"))
+        regions.append(
+            Region(bytes: header.snapshotsOffset..<last.position + last.length, name: "snapshot table"))
         if header.incompatible.contains(.externalDataFile) {
             report.corruption("the image has snapshots and an external data file", in: file, at: 60)
         }
@@ -117,7 +137,7 @@ struct QCOW2Structure {
                 continue
             }
             let length = UInt64(snapshot.l1Size) * 8
-            regions.append((snapshot.l1TableOffset..<snapshot.l1TableOffset &+ length, "L1 table of \(name)"))
+            regions.append(Region(bytes: range(snapshot.l1TableOffset, length), name: "L1 table of \(name)"))
             let count = entries(at: snapshot.l1TableOffset, count: UInt64(snapshot.l1Size), of: file)
             tables[L1Table(offset: snapshot.l1TableOffset, count: count), default: 0] += 1
         }
@@ -202,12 +222,10 @@ struct QCOW2Structure {
         }
     }
 
-    /// Whether `bytes` of the file are the image's own, but for L2 tables: there nothing else may be written.
-    func isReserved(_ bytes: Range<UInt64>) -> Bool {
-        regions.contains { $0.bytes.overlaps(bytes) }
-            || refcounts.entries.contains { entry in
-                let block = entry & QCOW2.offsetMask
-                return block != 0 && (block..<block + header.clusterSize).overlaps(bytes)
-            }
+    /// Whether an L2 table can be at `offset`: at the start of a cluster that holds nothing else of the image's own.
+    func mayHoldTable(at offset: UInt64) -> Bool {
+        let bytes = offset..<offset + header.clusterSize
+        return offset % header.clusterSize == 0 && !regions.contains { $0.bytes.overlaps(bytes) }
+            && !refcounts.entries.contains { $0 & QCOW2.offsetMask == offset }
     }
 }

@@ -33,7 +33,7 @@ struct RefcountRebuild {
             next += 1
         }
         for (window, _) in try check.usedWindows() {
-            let references = try check.references(to: window, report)
+            let references = try check.references(to: window, refcountTable: false, report)
             for cluster in window where references[cluster] > 0 {
                 while let block = builder.takeBlock(completeBefore: cluster) { try place(block) }
                 builder.add(references[cluster], toCluster: cluster)

@@ -49,9 +49,10 @@ struct ReferenceWindow {
     /// The references to `cluster`, one of the window.
     subscript(cluster: UInt64) -> UInt64 { UInt64(counts[Int(cluster - clusters.lowerBound)]) }
 
-    /// Whether `cluster`, one of the window, is used in ways that exclude each other.
+    /// Whether `cluster`, one of the window, is used in ways that exclude each other, though they can be counted.
     func isContested(_ cluster: UInt64) -> Bool {
         let index = Int(cluster - clusters.lowerBound)
+        guard counts[index] < maximum else { return false }
         return uses[index].contains(.exclusive) && counts[index] > 1 || uses[index].isSuperset(of: [.l2Table, .data])
     }
 }
