@@ -33,6 +33,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
             COMMANDS (each has --help; names, options and JSON are qemu-img's):
               info     what an image's metadata says
+              check    whether an image's tables contradict each other, and repair of qcow2
               compare  whether two images have the same content
               map      where the ranges of a disk are stored
               snapshot the internal snapshots of an image
