@@ -11,6 +11,14 @@ struct L2TableUse {
 
     /// All of them.
     var count: UInt64 { UInt64(active) + UInt64(inactive) }
+
+    /// Adds the uses that `other` counts of the same table, as far as there are numbers for them: only snapshots by the
+    /// thousand that are all damaged in the same way come near.
+    fileprivate mutating func add(_ other: L2TableUse) {
+        active += other.active
+        let sum = inactive.addingReportingOverflow(other.inactive)
+        inactive = sum.overflow ? .max : sum.partialValue
+    }
 }
 
 /// The L2 tables of an image, each once however many snapshots share it: so each is read once.
@@ -58,8 +66,7 @@ struct L2TableUses {
         for index in tables.indices {
             let use = tables[index]
             if count > 0, tables[count - 1].offset == use.offset {
-                tables[count - 1].active += use.active
-                tables[count - 1].inactive += use.inactive
+                tables[count - 1].add(use)
             } else {
                 tables[count] = use
                 count += 1

@@ -130,7 +130,8 @@ struct QCOW2Check {
         if let dataFile = structure.dataFile {
             guard inspection.hasData, start >= dataFile.size else { return }
             report.corruption(
-                "an L2 entry points past the end of the data file: byte \(start)", in: file, at: entry, count: use.count)
+                "an L2 entry points past the end of the data file: byte \(start)", in: file, at: entry, count: use.count
+            )
             return
         }
         // QEMU lets the last cluster be incomplete, and reads zeros: but not all that is missing can lie behind the disk.
@@ -234,7 +235,8 @@ struct QCOW2Check {
     /// Counts the references of the refcount table to its blocks.
     /// - Parameter shared: is told of blocks that are used by something else too.
     func addBlocks(
-        to references: inout ReferenceWindow, shared: (_ index: Int, _ offset: UInt64, _ count: UInt64) -> Void = { _, _, _ in }
+        to references: inout ReferenceWindow,
+        shared: (_ index: Int, _ offset: UInt64, _ count: UInt64) -> Void = { _, _, _ in }
     ) {
         for index in refcounts.entries.indices {
             guard case .inside(let offset)? = refcounts.place(ofBlock: index, clusterCount: clusterCount),

@@ -12,7 +12,8 @@ extension QCOW2Reader: ImageRepairer {
     ) throws(ImageError) -> QCOW2Check {
         let header = try QCOW2Header(file: file)
         let structure = try QCOW2Structure(
-            file: file, dataFile: dataFile, header: header, extensions: try HeaderExtensions(file: file, header: header),
+            file: file, dataFile: dataFile, header: header,
+            extensions: try HeaderExtensions(file: file, header: header),
             &report)
         var check = try QCOW2Check(structure)
         try check.run(&report)

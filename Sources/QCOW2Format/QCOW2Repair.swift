@@ -8,7 +8,8 @@ import DiskImage
 /// 2. Refcounts become the numbers of references. Each is right by itself, whether others are written or not; a reference
 ///    that is gone is gone from the device. If the structure itself is damaged a new one is made behind the end of the
 ///    file, and the header is switched over to it.
-/// 3. The marks that clusters are used once are made to agree with the refcounts.
+/// 3. The marks that clusters are used once are made to agree with the refcounts. Until then a mark may be missing, which
+///    check tells, but which only makes a writer copy a cluster in vain; none is there in the wrong.
 struct QCOW2Repair {
     private let extent: RepairExtent
     private let target: RepairFile

@@ -12,8 +12,8 @@ struct StoredRefcounts {
 
     /// The blocks, by number, that count them.
     private var blocks: Range<Int> {
-        Int(clusters.lowerBound / table.clustersPerBlock)..<Int(
-            (clusters.upperBound - 1) / table.clustersPerBlock + 1)
+        let last = (clusters.upperBound - 1) / table.clustersPerBlock
+        return Int(clusters.lowerBound / table.clustersPerBlock)..<Int(last + 1)
     }
 
     /// The first cluster that block `index` counts.

@@ -20,6 +20,7 @@ public struct ImageCheck: Sendable {
     public struct Result: Sendable, Equatable {
         /// The image as the caller named it.
         public internal(set) var path: String
+        /// Its format.
         public internal(set) var format: ImageFormat
         /// What may make data wrong, or already has.
         public internal(set) var corruptions: UInt64 = 0

@@ -20,7 +20,8 @@ extension VDIReader: ImageChecker {
             count += 1
             if number >= header.allocatedCount { behindCount += 1 }
             if !claimed.claim(UInt64(number)..<UInt64(number) + 1) {
-                report.corruption("entry \(index) of the block map names a block that another does", in: file, at: offset)
+                report.corruption(
+                    "entry \(index) of the block map names a block that another does", in: file, at: offset)
             }
             let length = min(UInt64(header.blockSize), header.size - UInt64(index) * UInt64(header.blockSize))
             if map.hostOffset(ofBlock: number) + length > file.size {
@@ -30,7 +31,8 @@ extension VDIReader: ImageChecker {
         }
         if count != header.allocatedCount {
             report.corruption(
-                "the header counts \(header.allocatedCount) allocated blocks, the map names \(count)", in: file, at: 388)
+                "the header counts \(header.allocatedCount) allocated blocks, the map names \(count)", in: file, at: 388
+            )
         } else if behindCount > 0 {
             report.corruption(
                 "the map names \(behindCount) blocks behind the \(count) that are allocated", in: file,

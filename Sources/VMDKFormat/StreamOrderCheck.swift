@@ -13,14 +13,17 @@ struct StreamOrderCheck {
             try SparseHeader(file: file).directoryOffset == SparseHeader.directoryAtEnd
         else { return }
         try require(.grainDirectory, before: header.directoryOffset, length: header.directoryEntries * 4, &report)
-        guard let directory = try? GrainDirectory(file: file, offset: header.layout.directoryOffset, layout: header.layout)
+        guard
+            let directory = try? GrainDirectory(
+                file: file, offset: header.layout.directoryOffset, layout: header.layout)
         else { return }
         for table in directory.tables where table != 0 {
             try report.requireWanted()
             try require(.grainTable, before: UInt64(table), length: header.tableLength, &report)
         }
         let end = try StreamFooter.end(in: file)
-        let marker = try file.read(at: end, count: Int(min(VMDK.sectorSize, file.size - end)), what: "end of the stream")
+        let marker = try file.read(
+            at: end, count: Int(min(VMDK.sectorSize, file.size - end)), what: "end of the stream")
         if UInt64(marker.count) < VMDK.sectorSize || !ZeroScan.isZero(marker) {
             report.corruption("the mark of the stream's end is missing", in: file, at: end)
         }

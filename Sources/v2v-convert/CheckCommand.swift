@@ -35,7 +35,8 @@ struct CheckCommand: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("r"), .long],
-        help: "Repair in place: leaks (lost storage only) or all (at the risk of believing the wrong table). qcow2 only.")
+        help:
+            "Repair in place: leaks (lost storage only) or all (at the risk of believing the wrong table). qcow2 only.")
     var repair: RepairExtent?
 
     @Flag(name: [.customShort("q"), .long], help: "Print no result; the exit status tells it.")
