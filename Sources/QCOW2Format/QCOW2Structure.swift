@@ -60,7 +60,7 @@ struct QCOW2Structure {
                 name: "refcount table", kind: .refcountTable),
         ]
         if let encryption = extensions.encryptionHeader {
-            regions.append(Region(bytes: Self.range(encryption.offset, encryption.length), name: "encryption header"))
+            regions.append(Region(bytes: encryption, name: "encryption header"))
         }
         let snapshots = try QCOW2Snapshot.readTable(file: file, header: header)
         let inactiveL1 = try Self.inspect(snapshots, file: file, header: header, &regions, &report)
