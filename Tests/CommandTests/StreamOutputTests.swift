@@ -147,7 +147,7 @@ import Testing
             // Until it has filled the pipe and waits.
             var waiting: Int32 = 0
             for _ in 0..<30_000 where waiting < 65536 {
-                ioctl(holder, UInt(FIONREAD), &waiting)
+                _ = ioctl(holder, UInt(FIONREAD), &waiting)
                 usleep(1000)
             }
             return running
