@@ -51,7 +51,7 @@ struct ConvertCommand: AsyncParsableCommand {
             EXIT STATUS:
               0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
-            refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
+            refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM; check has qemu-img's: see check --help
             """)
 
     @Argument(
