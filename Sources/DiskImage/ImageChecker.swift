@@ -10,11 +10,11 @@ package protocol ImageRepairer: ImageChecker {
     /// Repairs what can be. At every moment the file is no worse than before.
     /// - Returns: what was repaired.
     func repair(
-        _ extent: RepairExtent, in target: RepairFile, _ report: inout CheckReport
+        _ extent: RepairExtent, in target: EditableFile, _ report: inout CheckReport
     ) throws(ImageError) -> RepairCounts
 
     /// Takes back the marks that say that the image needs a check, for there is nothing wrong any more.
-    func markConsistent(in target: RepairFile) throws(ImageError)
+    func markConsistent(in target: EditableFile) throws(ImageError)
 }
 
 /// How much is repaired.

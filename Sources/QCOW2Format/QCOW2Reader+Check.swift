@@ -26,7 +26,7 @@ extension QCOW2Reader: ImageRepairer {
     }
 
     package func repair(
-        _ extent: RepairExtent, in target: RepairFile, _ report: inout CheckReport
+        _ extent: RepairExtent, in target: EditableFile, _ report: inout CheckReport
     ) throws(ImageError) -> RepairCounts {
         let dataFile = try openKnownDataFile()
         let path = file.path
@@ -40,19 +40,19 @@ extension QCOW2Reader: ImageRepairer {
         return repair.counts
     }
 
-    package func markConsistent(in target: RepairFile) throws(ImageError) {
+    package func markConsistent(in target: EditableFile) throws(ImageError) {
         let marks: QCOW2Header.IncompatibleFeatures = [.dirty, .corrupt]
         try clear(field: 72, bits: marks.rawValue, in: target)
     }
 
     /// Clears those of `bits` that are set in the features at byte `field` of the header.
-    private func clear(field: UInt64, bits: UInt64, in target: RepairFile) throws(ImageError) {
+    private func clear(field: UInt64, bits: UInt64, in target: EditableFile) throws(ImageError) {
         guard header.version >= 3 else { return }
         var features = try file.read(at: field, count: 8, what: "qcow2 header")
         let value = features.bigEndian(UInt64.self, at: 0)
         guard value & bits != 0 else { return }
         features.storeBigEndian(value & ~bits, at: 0)
-        try target.write(features, at: field)
-        try target.flush()
+        try target.write(features, at: HostOffset(field))
+        try target.barrier()
     }
 }

@@ -12,10 +12,10 @@ import DiskImage
 ///    check tells, but which only makes a writer copy a cluster in vain; none is there in the wrong.
 struct QCOW2Repair {
     private let extent: RepairExtent
-    private let target: RepairFile
+    private let target: EditableFile
     private(set) var counts = RepairCounts()
 
-    init(_ extent: RepairExtent, in target: RepairFile) {
+    init(_ extent: RepairExtent, in target: EditableFile) {
         self.extent = extent
         self.target = target
     }
@@ -65,11 +65,11 @@ struct QCOW2Repair {
                 } else {
                     entry.storeBigEndian(bytes.bigEndian(UInt64.self, at: position + 8), at: 8)
                 }
-                try target.write(entry, at: use.offset + UInt64(position))
+                try target.write(entry, at: HostOffset(use.offset + UInt64(position)))
                 dropped += use.count
             }
         }
-        try target.flush()
+        try target.barrier()
         counts.corruptions += dropped
         return dropped > 0
     }
@@ -96,11 +96,13 @@ struct QCOW2Repair {
                     }
                     block[Int(cluster - first)] = expected
                 }
-                if counts != before { try target.write(block.bytes, at: check.refcounts.offset(ofBlock: index)) }
+                if counts != before {
+                    try target.write(block.bytes, at: HostOffset(check.refcounts.offset(ofBlock: index)))
+                }
             }
             self.counts = counts
         }
-        try target.flush()
+        try target.barrier()
     }
 
     private mutating func writeMarks(_ check: QCOW2Check, _ report: CheckReport) throws(ImageError) {
@@ -111,11 +113,11 @@ struct QCOW2Repair {
                 guard mark.table.map({ permission.includes($0) }) ?? true else { return }
                 var bytes = [UInt8](repeating: 0, count: 8)
                 bytes.storeBigEndian(mark.entry, at: 0)
-                try target.write(bytes, at: mark.offset)
+                try target.write(bytes, at: HostOffset(mark.offset))
                 written += mark.count
             }
         }
-        try target.flush()
+        try target.barrier()
         counts.corruptions += written
     }
 

@@ -5,9 +5,9 @@ import DiskImage
 /// until then the image is as it was. The old ones become free space.
 struct RefcountRebuild {
     private let check: QCOW2Check
-    private let target: RepairFile
+    private let target: EditableFile
 
-    init(_ check: QCOW2Check, _ target: RepairFile) {
+    init(_ check: QCOW2Check, _ target: EditableFile) {
         self.check = check
         self.target = target
     }
@@ -28,7 +28,7 @@ struct RefcountRebuild {
         var builder = RefcountBuilder(clusterSize: header.clusterSize, bits: 1 << Int(header.refcountOrder))
         var next = start
         func place(_ block: [UInt8]) throws(ImageError) {
-            try target.write(block, at: next << UInt64(header.clusterBits))
+            try target.write(block, at: HostOffset(next << UInt64(header.clusterBits)))
             try builder.placed(at: next << UInt64(header.clusterBits))
             next += 1
         }
@@ -46,8 +46,9 @@ struct RefcountRebuild {
         for cluster in start..<next + remaining.table + remaining.blocks { builder.add(1, toCluster: cluster) }
         next += remaining.table
         for _ in 0..<remaining.blocks { try place(builder.takeBlock()) }
-        try target.write(builder.table(clusters: remaining.table), at: table << UInt64(header.clusterBits))
-        try target.flush()
+        try target.write(
+            builder.table(clusters: remaining.table), at: HostOffset(table << UInt64(header.clusterBits)))
+        try target.barrier()
         try switchHeader(to: table << UInt64(header.clusterBits), clusters: remaining.table)
     }
 
@@ -56,7 +57,7 @@ struct RefcountRebuild {
         var fields = [UInt8](repeating: 0, count: 12)
         fields.storeBigEndian(offset, at: 0)
         fields.storeBigEndian(UInt32(clusters), at: 8)
-        try target.write(fields, at: 48)
-        try target.flush()
+        try target.write(fields, at: HostOffset(48))
+        try target.barrier()
     }
 }

@@ -26,6 +26,9 @@ struct RefcountTable {
     /// Where block `index` is; 0 if it is absent.
     func offset(ofBlock index: Int) -> UInt64 { entries[index] & ~Self.reservedBits }
 
+    /// Whether the table names a block `index`.
+    func hasBlock(_ index: Int) -> Bool { index < entries.count && offset(ofBlock: index) != 0 }
+
     /// The block `index`; nil if it is absent or not where a block can be.
     func block(_ index: Int) throws(ImageError) -> RefcountBlock? {
         guard index < entries.count else { return nil }

@@ -82,7 +82,7 @@ public struct ImageCheck: Sendable {
         // The locks of the file that is written to would keep a reader out, be it this one.
         source.ignoresLocks = true
         guard try source.open().reader is any ImageRepairer else { return nil }
-        let target = try RepairFile(path: source.path)
+        let target = try EditableFile(path: source.path)
         var first = CheckReport(isCancelled: { job.isStopped }, found: found)
         let repairer = try Self.open(source, target)
         try repairer.check(&first)
@@ -98,10 +98,12 @@ public struct ImageCheck: Sendable {
 
     /// Opens the image as it is now; `target` is the same file.
     private static func open(
-        _ source: DiskImageSource, _ target: RepairFile
+        _ source: DiskImageSource, _ target: EditableFile
     ) throws(ImageError) -> any ImageRepairer {
         let (reader, opener) = try source.open()
-        guard let repairer = reader as? any ImageRepairer, opener.opened.identities.first == target.identity else {
+        guard let repairer = reader as? any ImageRepairer,
+            opener.opened.identities.first == (try target.reader().identity)
+        else {
             throw ImageError(.inputUnreadable, "another file has taken the image's place", path: source.path)
         }
         return repairer

@@ -37,6 +37,10 @@ struct ConvertCommand: AsyncParsableCommand {
               compare  whether two images have the same content
               map      where the ranges of a disk are stored
               snapshot the internal snapshots of an image
+              measure  how large the output of a conversion will be
+              create   a new, empty image
+              resize   changes the size of a qcow2 or raw disk in place
+              rebase   -u changes the name of a qcow2 image's backing file
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \

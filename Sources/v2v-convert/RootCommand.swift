@@ -8,7 +8,7 @@ struct RootCommand: ParsableCommand {
         version: Version.current,
         subcommands: [
             ConvertCommand.self, InfoCommand.self, CheckCommand.self, CompareCommand.self, MapCommand.self,
-            SnapshotCommand.self,
+            SnapshotCommand.self, MeasureCommand.self, CreateCommand.self, ResizeCommand.self, RebaseCommand.self,
         ],
         defaultSubcommand: ConvertCommand.self)
 }
