@@ -31,6 +31,14 @@ package struct ContentDigest: Sendable {
     /// 128 bits of everything that was added.
     package var bits: (high: UInt64, low: UInt64) { (Self.mix(state.high &+ state.low), Self.mix(state.low)) }
 
+    /// An identifier made of ``bits``, marked as one that follows a rule of its own (version 8 of RFC 9562).
+    package var identifier: GUID {
+        var bytes = [bits.high, bits.low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+        bytes[7] = bytes[7] & 0x0F | 0x80
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return GUID(bytes)
+    }
+
     /// A permutation in which every bit depends on all others: the finalizer of SplitMix64.
     private static func mix(_ value: UInt64) -> UInt64 {
         var value = value &+ 0x9E37_79B9_7F4A_7C15

@@ -18,6 +18,9 @@ package protocol ImageWriter: AnyObject {
     /// zeros too, and others not at all.
     var isPlanned: Bool { get }
 
+    /// What is to be said about the output, as whole sentences without its name.
+    var warnings: [String] { get }
+
     /// Assigns host offsets to the units of the next chunk and enters them into the tables; writes tables that are
     /// complete to `output`.
     func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement
@@ -31,6 +34,7 @@ extension ImageWriter {
     package var companions: [String] { [] }
     package var isSequential: Bool { false }
     package var isPlanned: Bool { false }
+    package var warnings: [String] { [] }
 }
 
 /// How a writer wants its units.

@@ -13,7 +13,7 @@ final class VHDXMap: DiskMap {
     private let table: WindowedTable
     /// The holes of a fixed disk, all of whose blocks are there.
     private let allocated: AllocatedRanges?
-    /// Blocks of the disk that one block of the sector bitmap describes; its entry follows theirs.
+    /// Blocks of the disk that one block of the sector bitmap describes.
     private let chunkRatio: Int
     /// The bits used last, and their block.
     private var bitmap: (block: Int, bytes: [UInt8]) = (-1, [])
@@ -26,17 +26,18 @@ final class VHDXMap: DiskMap {
         virtualSize = metadata.virtualSize
         files = [replayed.file]
         allocated = metadata.keepsBlocks ? AllocatedRanges(file: replayed.file) : nil
-        chunkRatio = Int(VHDX.sectorsPerChunk * metadata.logicalSectorSize / metadata.blockSize)
+        chunkRatio = VHDX.chunkRatio(blockSize: metadata.blockSize, sectorSize: metadata.logicalSectorSize)
         let blocks = Int(virtualSize.dividedUp(by: metadata.blockSize))
-        // Without a parent the table ends with the last block, with one with the last block of the sector bitmap.
+        // With a parent the table ends with the last block of the sector bitmap.
         let chunks = blocks == 0 ? 0 : (blocks - 1) / chunkRatio + 1
-        let count = hasParent ? chunks * (chunkRatio + 1) : blocks + max(0, chunks - 1)
-        guard UInt64(count) * 8 <= UInt64(regions.table.count) else {
+        let count =
+            hasParent ? chunks * (chunkRatio + 1) : VHDX.tableCount(blocks: blocks, chunkRatio: chunkRatio)
+        guard UInt64(count * VHDXBlockEntry.length) <= UInt64(regions.table.count) else {
             throw replayed.file.damaged(
                 "the block table is too short for a disk of \(virtualSize) bytes", at: regions.table.lowerBound)
         }
         table = WindowedTable(
-            source: replayed, offset: regions.table.lowerBound, entryLength: 8, count: count, what: "block table")
+            source: replayed, offset: regions.table.lowerBound, entryLength: VHDXBlockEntry.length, count: count, what: "block table")
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
@@ -93,8 +94,7 @@ final class VHDXMap: DiskMap {
         }
     }
 
-    /// Entries of the sector bitmap's blocks stand between those of the disk's.
-    private func tableIndex(of block: Int) -> Int { block + block / chunkRatio }
+    private func tableIndex(of block: Int) -> Int { VHDX.tableIndex(ofBlock: block, chunkRatio: chunkRatio) }
 
     private func entry(_ index: Int) throws(ImageError) -> VHDXBlockEntry {
         let entry = try table.entry(index)

@@ -19,7 +19,7 @@ import Testing
             source = directory.file("disk." + format)
             try QEMU.convert(raw, to: source, format: format)
         }
-        for (output, options) in [("out.qcow2", ["-c"]), ("out.raw", [])] {
+        for (output, options) in [("out.qcow2", ["-c"]), ("out.vhdx", []), ("out.raw", [])] {
             let (result, peakMemory, _) = try Tool.measure(
                 ["-q", "--force"] + options + [source, directory.file(output)])
             #expect(result.status == 0, "\(result.error)")
@@ -28,6 +28,7 @@ import Testing
         try QEMU.requireClean(directory.file("out.qcow2"))
         try requireScattered(directory.file("out.raw"), size: size)
         try QEMU.requireIdentical(raw, directory.file("out.qcow2"), format: "qcow2")
+        try QEMU.requireIdentical(raw, directory.file("out.vhdx"), format: "vhdx")
     }
 
     /// 64 MiB in 64 pieces.

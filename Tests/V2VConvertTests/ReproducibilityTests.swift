@@ -10,7 +10,7 @@ import V2VConvert
                 ["refcount 8", "extended_l2 cluster 65536", "window 4k level 1", "preallocation metadata"].contains {
                     variant.name.contains($0)
                 }
-            } + TargetVariant.vmdk.filter { $0.level == nil && $0.minimumZeroRun == nil })
+            } + (TargetVariant.vmdk + TargetVariant.vhd).filter { $0.level == nil && $0.minimumZeroRun == nil })
     func workersAndKindOfIODoNotMatter(variant: TargetVariant) async throws {
         let directory = try TemporaryDirectory()
         let content = [UInt8](joining: [.mixed] + DiskContent.all, times: 3)
