@@ -19,7 +19,7 @@ extension Converter {
             reader, over: try target.openBackingFile(&format, opener: opener), losses: losses, job)
         let virtualSize = try content.virtualSize.map { size throws(ImageError) in try diskSize(size) }
         let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
-        let remarks = writer.warnings
+        let remarks = writer.warnings.map { "\(target.path): \($0)" }
         let zeroRun = try target.effectiveZeroRun(format)
 
         let output = try Output(

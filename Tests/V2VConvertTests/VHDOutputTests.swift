@@ -96,9 +96,11 @@ import V2VConvert
         let raw = directory.file("raw")
         try Tool.check("truncate", ["-s", "\(size)", raw])
         try Tool.check("qemu-io", ["-f", "raw", "-c", "write -q -P 7 \(size - 512) 512", raw])
-        for name in ["vhd dynamic", "vhdx dynamic", "vhdx fixed", "vhd fixed"] {
+        for name in ["vhd dynamic", "vhd fixed", "vhdx dynamic", "vhdx fixed"] {
             let form = try #require(Self.forms.first { $0.name == name })
-            try QEMU.requireIdentical(raw, try await convert(raw, form), format: form.format.name.rawValue)
+            try QEMU.requireContent(
+                try await convert(raw, form), format: form.format.name.rawValue, size: size,
+                pieces: [(size - 512, 512, 7)] + (size > 1024 ? [(0, 512, 0), (size - 1024, 512, 0)] : []))
         }
     }
 
