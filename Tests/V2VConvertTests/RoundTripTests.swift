@@ -5,9 +5,12 @@ import V2VConvert
 /// From every format to every other and back the content stays what it is.
 @Suite struct RoundTripTests {
     /// One of each kind that has tables of its own.
-    private static let forms: [TargetVariant] =
-        TargetVariant.main
-        + (TargetVariant.vmdk + TargetVariant.vhd).filter { $0.level == nil && $0.minimumZeroRun == nil }
+    private static let forms: [TargetVariant] = (TargetVariant.main + TargetVariant.vmdk + TargetVariant.vhd).filter {
+        [
+            "raw", "qcow2", "qcow2 -c zstd", "vmdk monolithicSparse", "vmdk twoGbMaxExtentFlat", "vmdk streamOptimized",
+            "vhd dynamic", "vhd fixed", "vhdx dynamic", "vhdx block 1048576",
+        ].contains($0.name)
+    }
 
     @Test(arguments: forms)
     func fromRawAndBack(form: TargetVariant) async throws {
@@ -22,7 +25,7 @@ import V2VConvert
     @Test(arguments: forms.filter { $0.format.name != .raw })
     func fromEachToEachOther(first: TargetVariant) async throws {
         let directory = try TemporaryDirectory()
-        let content = DiskContent.mixed
+        let content = DiskContent.all[4]
         let raw = try directory.write(content.bytes(), to: "raw")
         try await convert(raw, to: first, at: directory.file("first"))
         for second in Self.forms where second.name != first.name && second.format.name != .raw {
