@@ -35,7 +35,7 @@ struct VHDForm {
 
     var warnings: [String] {
         guard size > virtualSize else { return [] }
-        return ["the disk became \(size - virtualSize) bytes larger, to \(size) bytes, with zeros up to a whole cylinder"]
+        return ["the disk became \(size - virtualSize) bytes larger (\(size) bytes), to end with a cylinder"]
     }
 
     /// QEMU, like Virtual PC, goes by the geometry, which leaves out the last sectors, unless it knows the program that

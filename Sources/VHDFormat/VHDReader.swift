@@ -59,7 +59,8 @@ package struct VHDReader: ImageReader {
             backingFormat: isDifferencing ? Self.format : nil,
             formatSpecific: [
                 ("creator", .string(footer.creator)), ("current-size", .integer(footer.currentSize)),
-                ("cylinders", .integer(UInt64(footer.geometry.cylinders))), ("heads", .integer(UInt64(footer.geometry.heads))),
+                ("cylinders", .integer(UInt64(footer.geometry.cylinders))),
+                ("heads", .integer(UInt64(footer.geometry.heads))),
                 ("sectors-per-track", .integer(UInt64(footer.geometry.sectorsPerTrack))),
             ], warnings: warnings)
     }

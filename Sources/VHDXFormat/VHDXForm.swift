@@ -22,7 +22,8 @@ struct VHDXForm {
     init(virtualSize: UInt64, options: VHDXOptions) throws(ImageError) {
         blockSize = options.effectiveBlockSize(virtualSize: virtualSize)
         guard blockSize.isPowerOfTwo, Self.blockSizes.contains(blockSize) else {
-            throw ImageError(.invalidOption, "block_size must be a power of two from 1M to 256M, not \(options.blockSize)")
+            throw ImageError(
+                .invalidOption, "block_size must be a power of two from 1M to 256M, not \(options.blockSize)")
         }
         let logSize = UInt64(clamping: options.logSize)
         guard logSize % VHDX.alignment == 0, Self.logSizes.contains(logSize) else {
@@ -37,7 +38,7 @@ struct VHDXForm {
         chunkRatio = VHDX.chunkRatio(blockSize: blockSize, sectorSize: Self.sectorSize)
         log = VHDX.headerSectionLength..<VHDX.headerSectionLength + logSize
         metadata = log.upperBound..<log.upperBound + VHDX.alignment
-        // Of an empty disk QEMU thinks that the last block is number 2^32 - 1, and wants room for the table of such a disk.
+        // QEMU takes the last block of an empty disk for number 2^32 - 1 and wants room for the entries.
         let count =
             blockCount == 0
             ? Int(UInt32.max) / chunkRatio : VHDX.tableCount(blocks: blockCount, chunkRatio: chunkRatio)

@@ -54,7 +54,9 @@ struct VHDXHeader: Equatable {
     }
 
     private func validate(file: ImageFile) throws(ImageError) {
-        guard version == Self.knownVersion else { throw file.unsupported("VHDX version \(version) is not known", at: position + 66) }
+        guard version == Self.knownVersion else {
+            throw file.unsupported("VHDX version \(version) is not known", at: position + 66)
+        }
         guard !log.isEmpty || logGUID != .zero else { return }
         guard log.lowerBound >= VHDX.headerSectionLength, log.lowerBound % VHDX.alignment == 0,
             UInt64(log.count) % VHDX.alignment == 0, !log.isEmpty

@@ -37,7 +37,8 @@ final class VHDXMap: DiskMap {
                 "the block table is too short for a disk of \(virtualSize) bytes", at: regions.table.lowerBound)
         }
         table = WindowedTable(
-            source: replayed, offset: regions.table.lowerBound, entryLength: VHDXBlockEntry.length, count: count, what: "block table")
+            source: replayed, offset: regions.table.lowerBound, entryLength: VHDXBlockEntry.length, count: count,
+            what: "block table")
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {

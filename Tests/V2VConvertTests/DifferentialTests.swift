@@ -103,7 +103,9 @@ import V2VConvert
                 try await converter.convert()
                 try QEMU.requireIdentical(raw, output, format: target.format.name.rawValue)
                 // qemu-img can't check what has no tables, and not VHD.
-                if ![.raw, .vpc].contains(target.format.name) { try QEMU.requireClean(output, format: target.format.name.rawValue) }
+                if ![.raw, .vpc].contains(target.format.name) {
+                    try QEMU.requireClean(output, format: target.format.name.rawValue)
+                }
             } catch {
                 Issue.record("\(path) of \(try contents(of: raw).count) bytes → \(target.name): \(error)")
             }

@@ -81,7 +81,8 @@ import V2VConvert
         var options = VHDOptions()
         options.keepsSize = false
         let converter = Converter(
-            source: DiskImageSource(path: raw), target: DiskImageTarget(path: directory.file("ours"), format: .vhd(options)))
+            source: DiskImageSource(path: raw),
+            target: DiskImageTarget(path: directory.file("ours"), format: .vhd(options)))
         let report = try await converter.convert()
         try Tool.check("qemu-img", ["create", "-q", "-f", "vpc", directory.file("theirs"), "\(size)"])
         let (ours, theirs) = try (contents(of: directory.file("ours")), contents(of: directory.file("theirs")))
@@ -121,10 +122,11 @@ import V2VConvert
         #expect(directory.names == ["in.qcow2"])
     }
 
-    @Test(arguments: [
-        { $0.blockSize = 3 << 20 }, { $0.blockSize = 512 << 20 }, { $0.blockSize = -1 }, { $0.logSize = 0 },
-        { $0.logSize = (1 << 20) + 512 }, { $0.logSize = 4 << 30 }, { $0.logSize = -(1 << 20) },
-    ] as [@Sendable (inout VHDXOptions) -> Void])
+    @Test(
+        arguments: [
+            { $0.blockSize = 3 << 20 }, { $0.blockSize = 512 << 20 }, { $0.blockSize = -1 }, { $0.logSize = 0 },
+            { $0.logSize = (1 << 20) + 512 }, { $0.logSize = 4 << 30 }, { $0.logSize = -(1 << 20) },
+        ] as [@Sendable (inout VHDXOptions) -> Void])
     func refusesImpossibleOptions(change: @Sendable (inout VHDXOptions) -> Void) async throws {
         var options = VHDXOptions()
         change(&options)
