@@ -19,7 +19,7 @@ final class VHDMap: DiskMap {
     private var bitmap: (block: Int, bytes: [UInt8]) = (-1, [])
 
     /// An entry of a block that is not there: zero, or the parent's.
-    private static let unallocated = UInt32.max
+    static let unallocated = UInt32.max
 
     init(
         file: ImageFile, footer: VHDFooter, header: VHDDynamicHeader, virtualSize: UInt64

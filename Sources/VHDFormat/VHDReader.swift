@@ -28,7 +28,7 @@ package struct VHDReader: ImageReader {
         var warnings: [String]
         (footer, warnings) = try VHDFooter.choose(in: file)
         self.footer = footer
-        virtualSize = opener.vhdSize == .geometry ? footer.geometrySize : footer.currentSize
+        virtualSize = opener.vhdSize == .geometry ? footer.geometry.size : footer.currentSize
         if footer.kind == .fixed {
             header = nil
             guard virtualSize <= footer.position else {
@@ -59,8 +59,9 @@ package struct VHDReader: ImageReader {
             backingFormat: isDifferencing ? Self.format : nil,
             formatSpecific: [
                 ("creator", .string(footer.creator)), ("current-size", .integer(footer.currentSize)),
-                ("cylinders", .integer(UInt64(footer.cylinders))), ("heads", .integer(UInt64(footer.heads))),
-                ("sectors-per-track", .integer(UInt64(footer.sectorsPerTrack))),
+                ("cylinders", .integer(UInt64(footer.geometry.cylinders))),
+                ("heads", .integer(UInt64(footer.geometry.heads))),
+                ("sectors-per-track", .integer(UInt64(footer.geometry.sectorsPerTrack))),
             ], warnings: warnings)
     }
 

@@ -29,17 +29,19 @@ final class VHDXMap: DiskMap {
         virtualSize = metadata.virtualSize
         files = [replayed.file]
         allocated = metadata.keepsBlocks ? AllocatedRanges(file: replayed.file) : nil
-        chunkRatio = Int(VHDX.sectorsPerChunk * metadata.logicalSectorSize / metadata.blockSize)
+        chunkRatio = VHDX.chunkRatio(blockSize: metadata.blockSize, sectorSize: metadata.logicalSectorSize)
         blockCount = Int(virtualSize.dividedUp(by: metadata.blockSize))
-        // Without a parent the table ends with the last block, with one with the last block of the sector bitmap.
+        // With a parent the table ends with the last block of the sector bitmap.
         chunkCount = blockCount == 0 ? 0 : (blockCount - 1) / chunkRatio + 1
-        let count = hasParent ? chunkCount * (chunkRatio + 1) : blockCount + max(0, chunkCount - 1)
-        guard UInt64(count) * 8 <= UInt64(regions.table.count) else {
+        let count =
+            hasParent ? chunkCount * (chunkRatio + 1) : VHDX.tableCount(blocks: blockCount, chunkRatio: chunkRatio)
+        guard UInt64(count * VHDXBlockEntry.length) <= UInt64(regions.table.count) else {
             throw replayed.file.damaged(
                 "the block table is too short for a disk of \(virtualSize) bytes", at: regions.table.lowerBound)
         }
         table = WindowedTable(
-            source: replayed, offset: regions.table.lowerBound, entryLength: 8, count: count, what: "block table")
+            source: replayed, offset: regions.table.lowerBound, entryLength: VHDXBlockEntry.length, count: count,
+            what: "block table")
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
@@ -96,8 +98,7 @@ final class VHDXMap: DiskMap {
         }
     }
 
-    /// Entries of the sector bitmap's blocks stand between those of the disk's.
-    func tableIndex(of block: Int) -> Int { block + block / chunkRatio }
+    func tableIndex(of block: Int) -> Int { VHDX.tableIndex(ofBlock: block, chunkRatio: chunkRatio) }
 
     func entry(_ index: Int) throws(ImageError) -> VHDXBlockEntry {
         let entry = try table.entry(index)

@@ -10,9 +10,9 @@ struct VHDXRegions {
     /// All that blocks must not overlap: headers, log and regions.
     var reserved: MetadataRanges
 
-    private static let signature = Array("regi".utf8)
-    private static let tableGUID = GUID.known("2DC27766-F623-4200-9D64-115E9BFD4A08")
-    private static let metadataGUID = GUID.known("8B7CA206-4790-4B9A-B8FE-575F050F886E")
+    static let signature = Array("regi".utf8)
+    static let tableGUID = GUID.known("2DC27766-F623-4200-9D64-115E9BFD4A08")
+    static let metadataGUID = GUID.known("8B7CA206-4790-4B9A-B8FE-575F050F886E")
 
     init(_ replayed: ReplayedFile, header: VHDXHeader) throws(ImageError) {
         let file = replayed.file
