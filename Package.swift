@@ -79,7 +79,7 @@ let package = Package(
 
         // What the fuzzer does with an input, and the tests with every input that is kept: see Fuzz/README.md.
         .target(
-            name: "FuzzTargets", dependencies: ["Compression", "Conversion", "DiskImage", "V2VConvert"],
+            name: "FuzzTargets", dependencies: ["ByteLayout", "Compression", "Conversion", "DiskImage", "V2VConvert"],
             path: "Fuzz/Targets",
             swiftSettings: rules),
 

@@ -73,7 +73,7 @@ package struct QCOW2Reader: ImageReader {
         guard opener.salvages || !header.incompatible.contains(.corrupt) else {
             throw file.damaged(
                 "the image is marked corrupt", at: 72,
-                advice: "repair it: qemu-img check -r all; --salvage reads what can be read")
+                advice: "repair it: v2v-convert check -r all; --salvage reads what can be read")
         }
         let dataFile = try openDataFile()
         let map = try QCOW2Map(
@@ -112,7 +112,7 @@ package struct QCOW2Reader: ImageReader {
     }
 
     /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.
-    private func openDataFile() throws(ImageError) -> ImageFile? {
+    func openDataFile() throws(ImageError) -> ImageFile? {
         guard header.incompatible.contains(.externalDataFile) else { return nil }
         guard let name = extensions.dataFile else {
             throw file.damaged("the image has an external data file, but does not name it", at: 72)

@@ -19,6 +19,7 @@ extension Converter {
             reader, over: try target.openBackingFile(&format, opener: opener), losses: losses, job)
         let virtualSize = try content.virtualSize.map { size throws(ImageError) in try diskSize(size) }
         let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
+        let remarks = writer.warnings.map { "\(target.path): \($0)" }
         let zeroRun = try target.effectiveZeroRun(format)
 
         let output = try Output(
@@ -34,7 +35,7 @@ extension Converter {
         job.begin(.finishing, total: content.dataBytes)
         // What only reading has told.
         let found =
-            opener.findings.warnings + (try check.finish().map(\.description))
+            remarks + opener.findings.warnings + (try check.finish().map(\.description))
             + content.lateWarnings
         for warning in found { logger.warning("\(warning)") }
         if losses == nil { try files.requireUnshortened() }

@@ -41,6 +41,10 @@ extension DiskImageTarget {
                     map: try makeMap())
         case .vmdk(let options):
             try makeVMDKWriter(options, virtualSize: try Self.requireSize(virtualSize, for: "a VMDK"))
+        case .vhd(let options):
+            try makeVHDWriter(options, virtualSize: try Self.requireSize(virtualSize, for: "a VHD"))
+        case .vhdx(let options):
+            try makeVHDXWriter(options, virtualSize: try Self.requireSize(virtualSize, for: "a VHDX"))
         }
     }
 
@@ -68,6 +72,8 @@ extension DiskImageTarget {
             return storesZeros || descriptor != nil ? 0 : minimumZeroRun ?? options.zeroGranularity
         case .vmdk(let options):
             return minimumZeroRun ?? (options.isFlat ? Self.defaultRawUnit : options.grainSize)
+        case .vhd, .vhdx:
+            return minimumZeroRun ?? Self.defaultRawUnit
         }
     }
 
