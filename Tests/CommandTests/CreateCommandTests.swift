@@ -54,6 +54,15 @@ import Testing
         try QEMU.requireIdentical(empty, path, format: "vmdk")
     }
 
+    @Test(arguments: ["vpc", "vhdx"], ["dynamic", "fixed"])
+    func vhdIsReadByQEMU(format: String, subformat: String) throws {
+        let path = directory.file("disk.vhd")
+        #expect(try create(["-q", "-f", format, "-o", "subformat=\(subformat)", path, "40M"]).output.isEmpty)
+        let empty = try directory.write([], to: "empty.raw")
+        try Tool.check("truncate", ["-s", "40M", empty])
+        #expect(try QEMU.areIdentical(empty, path, format: format))
+    }
+
     @Test(arguments: ["off", "falloc", "full"])
     func rawIsAsLongAsItShouldBe(preallocation: String) throws {
         let path = directory.file("disk.raw")

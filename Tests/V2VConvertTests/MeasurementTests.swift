@@ -6,7 +6,7 @@ import V2VConvert
 /// A measurement tells the sizes of the files that a conversion writes, which are the judge.
 @Suite struct MeasurementTests {
     static let variants =
-        TargetVariant.main + TargetVariant.vmdk
+        TargetVariant.main + TargetVariant.vmdk + TargetVariant.vhd
         + TargetVariant.special.filter { !$0.name.contains("cluster 2097152") && !$0.name.contains("level") }
 
     @Test(arguments: variants)
