@@ -16,10 +16,9 @@ enum CreateText {
         case .vhd(let vhd):
             options = [size, "subformat=\(vhd.subformat.rawValue)", "force_size=\(flag(vhd.keepsSize))"]
         case .vhdx(let vhdx):
-            options = [
-                size, "log_size=\(vhdx.logSize)", "block_size=\(vhdx.blockSize)",
-                "subformat=\(vhdx.subformat.rawValue)",
-            ]
+            options =
+                [size, "log_size=\(vhdx.logSize)", "block_size=\(vhdx.blockSize)"]
+                + ["subformat=\(vhdx.subformat.rawValue)", "block_state_zero=\(flag(vhdx.marksZeroBlocks))"]
         }
         return "Formatting '\(path)', fmt=\(format.name.rawValue) " + options.joined(separator: " ") + "\n"
     }
