@@ -69,9 +69,8 @@ let package = Package(
         layer(
             "V2VConvert",
             [
-                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat",
-                "VHDXFormat",
-                "ApplianceFormat", logging, system,
+                "ByteLayout", "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat",
+                "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
             ]),
         .executableTarget(
             name: "v2v-convert",

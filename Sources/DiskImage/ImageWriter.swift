@@ -18,6 +18,9 @@ package protocol ImageWriter: AnyObject {
     /// zeros too, and others not at all.
     var isPlanned: Bool { get }
 
+    /// The bytes of every file, by number, if the whole disk is stored plain; nil where only placing it tells.
+    var fullSizes: [UInt64]? { get }
+
     /// What is to be said about the output, as whole sentences without its name.
     var warnings: [String] { get }
 
@@ -34,6 +37,7 @@ extension ImageWriter {
     package var companions: [String] { [] }
     package var isSequential: Bool { false }
     package var isPlanned: Bool { false }
+    package var fullSizes: [UInt64]? { nil }
     package var warnings: [String] { [] }
 }
 

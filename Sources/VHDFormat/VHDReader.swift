@@ -3,12 +3,12 @@ package import DiskImage
 /// A VHD: fixed, dynamic, or differencing with its parents.
 package struct VHDReader: ImageReader {
     package static let format = ImageFormat.vpc
-    private let file: ImageFile
+    let file: ImageFile
     private let opener: ImageOpener
-    private let footer: VHDFooter
-    private let virtualSize: UInt64
+    let footer: VHDFooter
+    let virtualSize: UInt64
     /// Nil if the disk is fixed.
-    private let header: VHDDynamicHeader?
+    let header: VHDDynamicHeader?
     private let warnings: [String]
 
     /// A fixed disk carries no mark but its last sector, and that of a raw disk may hold anything: so the footer must be

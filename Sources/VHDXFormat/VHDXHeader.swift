@@ -40,7 +40,7 @@ struct VHDXHeader: Equatable {
     }
 
     /// Nil if the signature or the checksum is wrong.
-    private init?(_ bytes: [UInt8], position: UInt64) {
+    init?(_ bytes: [UInt8], position: UInt64) {
         guard bytes.starts(with: Self.signature), bytes.hasChecksum(at: 4) else { return nil }
         self.position = position
         sequence = bytes.littleEndian(UInt64.self, at: 8)

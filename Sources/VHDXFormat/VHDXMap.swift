@@ -9,12 +9,15 @@ final class VHDXMap: DiskMap {
     private let replayed: ReplayedFile
     private let regions: VHDXRegions
     private let metadata: VHDXMetadata
-    private let hasParent: Bool
+    let hasParent: Bool
     private let table: WindowedTable
     /// The holes of a fixed disk, all of whose blocks are there.
     private let allocated: AllocatedRanges?
-    /// Blocks of the disk that one block of the sector bitmap describes.
-    private let chunkRatio: Int
+    /// Blocks of the disk that one block of the sector bitmap describes; its entry follows theirs.
+    let chunkRatio: Int
+    /// Blocks of the disk, and of the sector bitmap.
+    let blockCount: Int
+    let chunkCount: Int
     /// The bits used last, and their block.
     private var bitmap: (block: Int, bytes: [UInt8]) = (-1, [])
 
@@ -27,11 +30,11 @@ final class VHDXMap: DiskMap {
         files = [replayed.file]
         allocated = metadata.keepsBlocks ? AllocatedRanges(file: replayed.file) : nil
         chunkRatio = VHDX.chunkRatio(blockSize: metadata.blockSize, sectorSize: metadata.logicalSectorSize)
-        let blocks = Int(virtualSize.dividedUp(by: metadata.blockSize))
+        blockCount = Int(virtualSize.dividedUp(by: metadata.blockSize))
         // With a parent the table ends with the last block of the sector bitmap.
-        let chunks = blocks == 0 ? 0 : (blocks - 1) / chunkRatio + 1
+        chunkCount = blockCount == 0 ? 0 : (blockCount - 1) / chunkRatio + 1
         let count =
-            hasParent ? chunks * (chunkRatio + 1) : VHDX.tableCount(blocks: blocks, chunkRatio: chunkRatio)
+            hasParent ? chunkCount * (chunkRatio + 1) : VHDX.tableCount(blocks: blockCount, chunkRatio: chunkRatio)
         guard UInt64(count * VHDXBlockEntry.length) <= UInt64(regions.table.count) else {
             throw replayed.file.damaged(
                 "the block table is too short for a disk of \(virtualSize) bytes", at: regions.table.lowerBound)
@@ -95,9 +98,9 @@ final class VHDXMap: DiskMap {
         }
     }
 
-    private func tableIndex(of block: Int) -> Int { VHDX.tableIndex(ofBlock: block, chunkRatio: chunkRatio) }
+    func tableIndex(of block: Int) -> Int { VHDX.tableIndex(ofBlock: block, chunkRatio: chunkRatio) }
 
-    private func entry(_ index: Int) throws(ImageError) -> VHDXBlockEntry {
+    func entry(_ index: Int) throws(ImageError) -> VHDXBlockEntry {
         let entry = try table.entry(index)
         return VHDXBlockEntry(rawValue: entry.bytes.littleEndian(UInt64.self, at: entry.offset))
     }
@@ -114,10 +117,12 @@ final class VHDXMap: DiskMap {
         return (run.isSet, min(limit, UInt64(sector + run.length) * sectorSize - skipped))
     }
 
+    /// Where the table has the entry of block `chunk` of the sector bitmap.
+    func tableIndex(ofBitmap chunk: Int) -> Int { chunk * (chunkRatio + 1) + chunkRatio }
+
     private func loadBitmap(of block: Int) throws(ImageError) {
         guard bitmap.block != block else { return }
-        let chunk = block / chunkRatio
-        let entry = try entry(chunk * (chunkRatio + 1) + chunkRatio)
+        let entry = try entry(tableIndex(ofBitmap: block / chunkRatio))
         guard entry.state == .present else { throw damaged(block, "needs a sector bitmap, which is not there") }
         let length = Int(metadata.blockSize / metadata.logicalSectorSize / 8)
         let start = entry.hostOffset + UInt64(block % chunkRatio * length)

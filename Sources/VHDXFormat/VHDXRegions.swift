@@ -51,15 +51,19 @@ struct VHDXRegions {
         }
     }
 
+    /// The region table at `position`; nil if it is damaged.
+    static func table(_ replayed: ReplayedFile, at position: UInt64) throws(ImageError) -> [UInt8]? {
+        let bytes = try replayed.read(at: position, count: VHDX.regionTableLength, what: "region table")
+        guard bytes.starts(with: signature), bytes.hasChecksum(at: 4),
+            bytes.littleEndian(UInt32.self, at: 8) <= UInt32(VHDX.maximumTableEntries)
+        else { return nil }
+        return bytes
+    }
+
     /// The first table that is whole, and where it is.
     private static func table(_ replayed: ReplayedFile) throws(ImageError) -> ([UInt8], UInt64) {
         for position in VHDX.regionTablePositions {
-            let bytes = try replayed.read(at: position, count: VHDX.regionTableLength, what: "region table")
-            if bytes.starts(with: signature), bytes.hasChecksum(at: 4),
-                bytes.littleEndian(UInt32.self, at: 8) <= UInt32(VHDX.maximumTableEntries)
-            {
-                return (bytes, position)
-            }
+            if let bytes = try table(replayed, at: position) { return (bytes, position) }
         }
         throw replayed.file.damaged("both region tables are damaged", at: VHDX.regionTablePositions[0])
     }

@@ -33,9 +33,14 @@ struct ConvertCommand: AsyncParsableCommand {
 
             COMMANDS (each has --help; names, options and JSON are qemu-img's):
               info     what an image's metadata says
+              check    whether an image's tables contradict each other, and repair of qcow2
               compare  whether two images have the same content
               map      where the ranges of a disk are stored
               snapshot the internal snapshots of an image
+              measure  how large the output of a conversion will be
+              create   a new, empty image
+              resize   changes the size of a qcow2 or raw disk in place
+              rebase   -u changes the name of a qcow2 image's backing file
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
@@ -54,7 +59,7 @@ struct ConvertCommand: AsyncParsableCommand {
             EXIT STATUS:
               0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
-            refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
+            refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM; check has qemu-img's: see check --help
             """)
 
     @Argument(

@@ -22,6 +22,15 @@ struct OutputOptions {
         }
     }
 
+    /// Takes the option `size` out, if it was given.
+    mutating func takeSize() throws(ImageError) -> Size? {
+        guard let value = values.removeValue(forKey: "size") else { return nil }
+        guard let size = Size(argument: value) else {
+            throw ImageError(.invalidOption, "size is no size: \"\(value)\"")
+        }
+        return size
+    }
+
     /// The target format called `name` with these options; nil name: none may be given.
     func format(_ name: ImageFormat) throws(ImageError) -> TargetFormat {
         var rest = values
