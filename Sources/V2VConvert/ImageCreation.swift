@@ -72,7 +72,7 @@ extension TargetFormat {
         switch self {
         case .raw(let options): options.preallocation == .full
         case .qcow2(let options): options.preallocation == .full
-        case .vmdk: false
+        case .vmdk, .vhd, .vhdx: false
         }
     }
 }
