@@ -36,7 +36,8 @@ extension SparseHeader {
         }
         let hasRedundant = flags.contains(.redundantDirectory) && redundantDirectoryOffset != 0
         return GrainLayout(
-            capacity: capacity * VMDK.sectorSize, grainLength: grainLength, tableEntries: grainTableEntries, directoryOffset: bytes(directoryOffset),
+            capacity: capacity * VMDK.sectorSize, grainLength: grainLength, tableEntries: grainTableEntries,
+            directoryOffset: bytes(directoryOffset),
             redundantDirectoryOffset: hasRedundant ? bytes(redundantDirectoryOffset) : nil,
             directoryEntries: Int(directoryEntries),
             compressedHeaderLength: isCompressed ? (flags.contains(.markers) ? 12 : 4) : nil, reserved: reserved)

@@ -33,7 +33,8 @@ import V2VConvert
         }
 
         static let all =
-            ["ustar", "gnu", "pax"].map { tool("tar", $0) } + ["ustar", "pax", "gnutar"].map { tool("bsdtar", $0) }
+            ["v7", "ustar", "gnu", "pax"].map { tool("tar", $0) }
+            + ["ustar", "pax", "gnutar"].map { tool("bsdtar", $0) }
             + TarBuilder.Style.allCases.map { own($0) }
     }
 
