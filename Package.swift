@@ -48,6 +48,7 @@ let package = Package(
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCryptsetup", pkgConfig: "libcryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
         .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         layer("ByteLayout", []),
@@ -55,7 +56,8 @@ let package = Package(
         layer("Compression", ["CZstd", "CZlib", "CDeflate", "CISAL", "DiskImage"]),
         layer("RawFormat", ["DiskImage"]),
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
-        layer("QCOW2Format", ["ByteLayout", "DiskImage"]),
+        layer("Encryption", ["CCryptsetup", "COpenSSL", "DiskImage", system]),
+        layer("QCOW2Format", ["ByteLayout", "DiskImage", "Encryption"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
         layer("VHDFormat", ["ByteLayout", "DiskImage"]),
         layer("VHDXFormat", ["ByteLayout", "DiskImage"]),

@@ -1,3 +1,4 @@
+import ByteLayout
 import Compression
 import DiskImage
 
@@ -10,6 +11,7 @@ struct ChunkReader {
     private static let maximumGaps: UInt64 = 256 << 10
 
     private let files: [ImageFile]
+    private let isEncrypted: Bool
     /// Takes what can't be decoded; nil to make it an error.
     private let losses: Losses?
     private let decoder = UnitDecoder()
@@ -18,6 +20,7 @@ struct ChunkReader {
 
     init(files: [ImageFile], losses: Losses?) {
         self.files = files
+        isEncrypted = files.contains { $0.cipher != nil }
         self.losses = losses
     }
 
@@ -97,8 +100,40 @@ struct ChunkReader {
         return start..<start + wanted.count
     }
 
-    /// Inflates what was staged into the slot's data.
+    /// Decrypts and inflates what was read into the slot's data.
     mutating func decode(_ slot: inout Slot) throws(ImageError) {
+        if isEncrypted { decrypt(slot) }
+        try inflate(&slot)
+    }
+
+    /// Decrypts the data that was read from encrypted files.
+    private func decrypt(_ slot: Slot) {
+        guard let chunk = slot.chunk else { return }
+        var position = 0
+        for extent in chunk.extents {
+            let length = Int(extent.length)
+            if case .data(let file, let offset) = extent.content, let cipher = files[file].cipher {
+                // Safe: the extents cover the chunk, which the slot's data can hold.
+                let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slot.data[position..<position + length])
+                unsafe decrypt(target, at: offset, cipher)
+            }
+            position += length
+        }
+    }
+
+    private func decrypt(_ data: UnsafeMutableRawBufferPointer, at offset: HostOffset, _ cipher: any SectorCipher) {
+        guard losses != nil else { return unsafe cipher.decrypt(data, at: offset) }
+        // What could not be read is zeros, which no encrypted sector is, and stays so.
+        for start in stride(from: 0, to: data.count, by: cipherSectorSize) {
+            let sector = unsafe UnsafeMutableRawBufferPointer(rebasing: data[start..<start + cipherSectorSize])
+            if unsafe !ZeroScan.isZero(UnsafeRawBufferPointer(sector)) {
+                unsafe cipher.decrypt(sector, at: offset + UInt64(start))
+            }
+        }
+    }
+
+    /// Inflates what was staged into the slot's data.
+    private mutating func inflate(_ slot: inout Slot) throws(ImageError) {
         guard let chunk = slot.chunk, !slot.stagedRanges.isEmpty else { return }
         var position = 0
         var compressedCount = 0

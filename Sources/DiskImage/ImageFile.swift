@@ -16,6 +16,8 @@ package final class ImageFile: Sendable {
     /// Bytes of storage in use (`st_blocks`), which is less than `size` for a sparse file.
     package let allocatedSize: UInt64
     package let descriptor: FileDescriptor
+    /// Decrypts the bytes of the disk that the file holds, nil if they are not encrypted. Metadata isn't.
+    package let cipher: (any SectorCipher)?
     /// The file that this one is a part of; it owns the descriptor.
     private let whole: ImageFile?
 
@@ -49,6 +51,7 @@ package final class ImageFile: Sendable {
         allocatedSize = facts.allocatedSize
         identity = facts.identity
         base = 0
+        cipher = nil
         whole = nil
     }
 
@@ -66,6 +69,7 @@ package final class ImageFile: Sendable {
         allocatedSize = size
         identity = try Facts(descriptor, path: path).identity
         base = 0
+        cipher = nil
         whole = nil
     }
 
@@ -79,7 +83,21 @@ package final class ImageFile: Sendable {
         identity = whole.identity.part(at: base)
         allocatedSize = min(whole.allocatedSize, size)
         descriptor = whole.descriptor
+        cipher = nil
         self.whole = whole
+    }
+
+    /// `file`, the bytes of whose disk `cipher` decrypts.
+    package init(_ file: ImageFile, decryptedBy cipher: any SectorCipher) {
+        path = file.path
+        size = file.size
+        base = file.base
+        isBlockDevice = file.isBlockDevice
+        identity = file.identity
+        allocatedSize = file.allocatedSize
+        descriptor = file.descriptor
+        self.cipher = cipher
+        whole = file
     }
 
     /// What fstat says.

@@ -16,6 +16,8 @@ package struct ImageOpener: Sendable {
     package var ignoresParentChanges = false
     /// Take a backing file for raw that looks like it and whose format its overlay doesn't name.
     package var trustsRawBacking = false
+    /// Opens the key slots of encrypted images, if they are.
+    package var passphrase: [UInt8]?
     /// Which of its two sizes a VHD has.
     package var vhdSize = VHDSize.current
     /// Opens a file in whatever format it is; for formats whose backing file may be in another.

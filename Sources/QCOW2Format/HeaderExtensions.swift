@@ -9,6 +9,8 @@ struct HeaderExtensions {
     var dataFile: String?
     /// Where persistent bitmaps are listed, type 0x23852875.
     var bitmapDirectory: BitmapDirectory?
+    /// Where the LUKS header lies, type 0x0537BE77, in bytes of the file.
+    var encryptionHeader: Range<UInt64>?
     /// Names of feature bits, type 0x6803F857: (kind 0 incompatible, 1 compatible, 2 autoclear; bit; name).
     var featureNames: [(kind: UInt8, bit: UInt8, name: String)] = []
 
@@ -16,6 +18,7 @@ struct HeaderExtensions {
     static let backingFormatType: UInt32 = 0xE279_2ACA
     private static let featureNamesType: UInt32 = 0x6803_F857
     private static let bitmapsType: UInt32 = 0x2385_2875
+    private static let encryptionType: UInt32 = 0x0537_BE77
     static let dataFileType: UInt32 = 0x4441_5441
 
     /// Reads the extensions between the header and the end of the first cluster (or the backing file's name).
@@ -37,11 +40,20 @@ struct HeaderExtensions {
             case Self.backingFormatType: backingFormat = String(decoding: data, as: UTF8.self)
             case Self.dataFileType: dataFile = String(decoding: data, as: UTF8.self)
             case Self.bitmapsType: bitmapDirectory = BitmapDirectory(extensionData: data)
+            case Self.encryptionType: encryptionHeader = Self.range(data)
             case Self.featureNamesType: readFeatureNames(data)
             default: break  // an extension is optional by definition
             }
             position += 8 + length.alignedUp(to: 8)
         }
+    }
+
+    /// The range that an offset and a length of 8 bytes each tell; nil if there is none.
+    private static func range(_ data: [UInt8]) -> Range<UInt64>? {
+        guard data.count >= 16 else { return nil }
+        let start = data.bigEndian(UInt64.self, at: 0)
+        let (end, overflows) = start.addingReportingOverflow(data.bigEndian(UInt64.self, at: 8))
+        return overflows ? nil : start..<end
     }
 
     private mutating func readFeatureNames(_ data: [UInt8]) {

@@ -13,7 +13,7 @@ struct QCOW2Header: Equatable {
     var clusterBits: Int
     /// Bytes of the virtual disk.
     var size: UInt64
-    /// 0 none, 1 AES, 2 LUKS.
+    /// 0 none, 1 AES, 2 ``luks``.
     var cryptMethod: UInt32
     /// Entries of the L1 table.
     var l1Size: UInt32
@@ -47,6 +47,9 @@ struct QCOW2Header: Equatable {
     static let bitmaps: UInt64 = 1 << 0
     /// Bit 1 of ``autoclear``: the external data file is the guest's disk, zeros included.
     static let rawDataFile: UInt64 = 1 << 1
+
+    /// The ``cryptMethod`` of images with a LUKS header.
+    static let luks: UInt32 = 2
 
     /// How QEMU calls the encryption, nil for none.
     var encryptionName: String? {

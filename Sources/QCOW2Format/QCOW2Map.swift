@@ -19,16 +19,24 @@ final class QCOW2Map: DiskMap {
     /// The L2 table used last: its entries, and with extended L2 the bitmaps of their subclusters.
     private var table: (index: Int, entries: [UInt64], bitmaps: [UInt64]) = (-1, [], [])
 
-    /// - Parameter tolerant: damaged L1 entries are errors only when they are needed.
-    init(file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, tolerant: Bool) throws(ImageError) {
+    /// - Parameters:
+    ///   - cipher: decrypts the clusters, if they are encrypted.
+    ///   - tolerant: damaged L1 entries are errors only when they are needed.
+    init(
+        file: ImageFile, dataFile: ImageFile?, header: QCOW2Header, cipher: (any SectorCipher)?, tolerant: Bool
+    ) throws(ImageError) {
         self.file = file
         self.header = header
         self.dataFile = dataFile ?? file
         hasDataFile = dataFile != nil
-        files = dataFile.map { [file, $0] } ?? [file]
+        files = ([file] + (dataFile.map { [$0] } ?? [])).map { file in
+            cipher.map { ImageFile(file, decryptedBy: $0) } ?? file
+        }
         virtualSize = header.size
         let cluster = header.clusterSize
-        allocated = dataFile == nil && Self.isSparse(file, header: header) ? AllocatedRanges(file: file) : nil
+        // What a hole decrypts to is not zero.
+        allocated =
+            dataFile == nil && cipher == nil && Self.isSparse(file, header: header) ? AllocatedRanges(file: file) : nil
         // Entries beyond those the disk needs (a machine's saved state, in snapshots) are nothing to us.
         let count = Int(header.size.dividedUp(by: header.l2Coverage))
         let bytes = try file.read(at: header.l1TableOffset, count: count * 8, what: "L1 table")

@@ -1,5 +1,6 @@
 import ByteLayout
 package import DiskImage
+import Encryption
 
 /// A qcow2 image.
 package struct QCOW2Reader: ImageReader {
@@ -79,15 +80,30 @@ package struct QCOW2Reader: ImageReader {
                 "the image is marked corrupt", at: 72,
                 advice: "repair it: qemu-img check -r all; --salvage reads what can be read")
         }
-        if let encryption = header.encryptionName {
+        let dataFile = try openDataFile()
+        let map = try QCOW2Map(
+            file: file, dataFile: dataFile, header: header, cipher: try unlock(), tolerant: opener.salvages)
+        return LayeredMap(map, over: try openBackingMap())
+    }
+
+    /// What decrypts the clusters; nil if they are not encrypted.
+    private func unlock() throws(ImageError) -> (any SectorCipher)? {
+        guard header.cryptMethod != 0 else { return nil }
+        guard header.cryptMethod == QCOW2Header.luks, header.size % UInt64(cipherSectorSize) == 0 else {
             throw file.unsupported(
-                "the image is encrypted (\(encryption)), which is not supported", at: 32,
+                "the image has QEMU's old AES encryption, which is not supported", at: 32,
                 advice: "decrypt it: qemu-img convert --object secret,id=key,file=PASSPHRASE --image-opts "
                     + "driver=qcow2,encrypt.key-secret=key,file.filename=IN -O qcow2 OUT")
         }
-        let dataFile = try openDataFile()
-        let map = try QCOW2Map(file: file, dataFile: dataFile, header: header, tolerant: opener.salvages)
-        return LayeredMap(map, over: try openBackingMap())
+        guard let range = extensions.encryptionHeader else {
+            throw file.damaged("the image is encrypted, but does not tell where its LUKS header is", at: 32)
+        }
+        guard let passphrase = opener.passphrase else {
+            throw file.unsupported(
+                "the image is encrypted (luks)", at: 32,
+                advice: "put the passphrase into a file and name it with --passphrase-file")
+        }
+        return try LUKSHeader(in: file, at: range).unlock(passphrase: passphrase)
     }
 
     /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.

@@ -42,6 +42,7 @@ public struct AllocationMap: ~Copyable {
 
     /// The map of the image `source`.
     /// - Parameters:
+    ///   - source: the image.
     ///   - start: where on the disk it begins, in bytes.
     ///   - length: bytes of disk to map; nil for all that follow.
     /// - Throws: `ImageError` if the image can't be opened.

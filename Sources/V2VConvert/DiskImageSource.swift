@@ -26,6 +26,8 @@ public struct DiskImageSource: Sendable {
     /// Which of its two sizes a VHD has.
     public var vhdSize = VHDSize.current
 
+    /// Path of a file with the passphrase of an encrypted image.
+    public var passphraseFile: String?
     /// Makes zeros of what can't be read, lists it in the report's `lost`, and goes on.
     public var salvages = false
 
@@ -65,7 +67,8 @@ public struct DiskImageSource: Sendable {
                 .invalidOption, "the input format \"\(format.rawValue)\" is not known",
                 advice: "known are \(FormatRegistry.names)")
         }
-        let opener = makeOpener()
+        var opener = makeOpener()
+        if let passphraseFile { opener.passphrase = try Passphrase.read(passphraseFile) }
         if let pipe = PipeInput(path: path) {
             let stream = try StreamProbe.open(pipe.open(isCancelled: isCancelled), format: format, opener: opener)
             return (PipeReader(stream), opener)

@@ -27,6 +27,12 @@ struct SourceOptions: ParsableArguments {
     @Flag(name: .long, help: "Take a backing file that looks raw for raw although the image doesn't name its format.")
     var trustRawBacking = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Holds the passphrase of an encrypted (LUKS) qcow2 image.", valueName: "file"),
+        completion: .file())
+    var passphraseFile: String?
+
     @Option(name: .long, help: "Size of a VHD: current (the footer's) or chs (its geometry's, as for Virtual PC).")
     var vhdSize = VHDSize.current
 
@@ -39,6 +45,7 @@ struct SourceOptions: ParsableArguments {
         source.ignoresParentChanges = forceParent
         source.disk = disk
         source.trustsRawBacking = trustRawBacking
+        source.passphraseFile = passphraseFile
         source.vhdSize = vhdSize
         return source
     }

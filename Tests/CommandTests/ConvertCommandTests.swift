@@ -184,7 +184,7 @@ import Testing
     @Test func refusesAnImageThatAnotherProcessWrites() throws {
         let image = directory.file("busy.qcow2")
         try QEMU.convert(raw, to: image, format: "qcow2")
-        let holder = try Tool.start("qemu-io", ["-f", "qcow2", "-c", "sleep 20000", image])
+        let holder = try Tool.start("qemu-io", ["-f", "qcow2", "-c", "sleep 600000", image])
         defer {
             holder.signal(SIGKILL)
             _ = try? holder.wait()
@@ -192,7 +192,7 @@ import Testing
         let out = directory.file("out.raw")
         // qemu-io takes its locks a moment after it starts.
         var status: Int32 = 0
-        for _ in 0..<100 where status != 14 {
+        for _ in 0..<1000 where status != 14 {
             status = try run(["--force", image, out]).status
             usleep(20_000)
         }
@@ -204,13 +204,13 @@ import Testing
 
     @Test func locksItsOutput() throws {
         let partial = try directory.write([], to: "out.qcow2.partial")
-        let holder = try Tool.start("qemu-io", ["-f", "raw", "-c", "sleep 20000", partial])
+        let holder = try Tool.start("qemu-io", ["-f", "raw", "-c", "sleep 600000", partial])
         defer {
             holder.signal(SIGKILL)
             _ = try? holder.wait()
         }
         // qemu-io takes its locks a moment after it starts.
-        for _ in 0..<100 where try Tool.run("qemu-img", ["info", "-f", "raw", partial]).status == 0 { usleep(20_000) }
+        for _ in 0..<1000 where try Tool.run("qemu-img", ["info", "-f", "raw", partial]).status == 0 { usleep(20_000) }
         let result = try run([vmdk, directory.file("out.qcow2")])
         #expect(result.status == 23, "\(result.error)")
         #expect(directory.names == ["disk.raw", "disk.vmdk", "out.qcow2.partial"])

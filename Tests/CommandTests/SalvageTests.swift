@@ -140,7 +140,7 @@ import Testing
             server.signal(SIGKILL)
             _ = try? server.wait()
         }
-        for _ in 0..<100 where fileSize(image) != content.count { usleep(50000) }
+        for _ in 0..<1200 where fileSize(image) != content.count { usleep(50000) }
         try salvage(image, lost: bad)
     }
 }

@@ -23,8 +23,7 @@ import Testing
         try #require(fileSize(old) == fileSize(raw))
         let whole = try Tool.run(Tool.converter, Self.flat + [raw, out])
         #expect(whole.status == 0)
-        var random = SplitMix(state: 2026)
-        var killed = 0
+        var times = KillTimes(runTime: whole.seconds, seed: 2026)
         for _ in 0..<15 {
             if replaces {
                 #expect(try Tool.run(Tool.converter, Self.flat + ["--force", old, out]).status == 0)
@@ -32,15 +31,12 @@ import Testing
                 unlink(out)
                 unlink(directory.file("out-flat.vmdk"))
             }
-            let running = try Tool.start(Tool.converter, Self.flat + (replaces ? ["--force"] : []) + [raw, out])
-            usleep(UInt32(Double.random(in: 0...1.1 * whole.seconds, using: &random) * 1e6))
-            running.signal(SIGKILL)
-            if try running.wait().status == -SIGKILL { killed += 1 }
+            try times.kill(try Tool.start(Tool.converter, Self.flat + (replaces ? ["--force"] : []) + [raw, out]))
             guard FileManager.default.fileExists(atPath: out) else { continue }
             let isOld = try replaces && QEMU.areIdentical(old, out, format: "vmdk")
             if !isOld { try QEMU.requireIdentical(raw, out, format: "vmdk") }
         }
-        #expect(killed > 5)
+        #expect(times.killed > 5)
     }
 
     @Test(arguments: [SIGINT, SIGTERM])

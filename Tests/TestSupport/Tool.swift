@@ -54,6 +54,21 @@ package struct Tool {
         try RunningTool(command, arguments)
     }
 
+    /// Whether a program ends within a second of a signal, with the status that says so. A machine that is busy with other
+    /// tests may need several tries to show it.
+    /// - Parameter start: starts the program and waits until it is in the middle of its work.
+    package static func endsPromptly(_ signal: Int32, start: () throws -> RunningTool) throws -> Bool {
+        for _ in 0..<5 {
+            let running = try start()
+            let sent = ContinuousClock().now
+            running.signal(signal)
+            let result = try running.wait()
+            guard result.status == 128 + signal else { throw Failure(command: "signal \(signal)", result: result) }
+            if sent.duration(to: ContinuousClock().now) < .seconds(1) { return true }
+        }
+        return false
+    }
+
     package struct Failure: Error, CustomStringConvertible {
         package var command: String
         package var result: Result
