@@ -69,9 +69,8 @@ let package = Package(
         layer(
             "V2VConvert",
             [
-                "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat", "VHDFormat",
-                "VHDXFormat",
-                "ApplianceFormat", logging, system,
+                "ByteLayout", "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat",
+                "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
             ]),
         .executableTarget(
             name: "v2v-convert",
@@ -80,7 +79,7 @@ let package = Package(
 
         // What the fuzzer does with an input, and the tests with every input that is kept: see Fuzz/README.md.
         .target(
-            name: "FuzzTargets", dependencies: ["Compression", "Conversion", "DiskImage", "V2VConvert"],
+            name: "FuzzTargets", dependencies: ["ByteLayout", "Compression", "Conversion", "DiskImage", "V2VConvert"],
             path: "Fuzz/Targets",
             swiftSettings: rules),
 

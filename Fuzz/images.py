@@ -1,6 +1,7 @@
 """Small disk images, built from the facts of their formats: what qemu-img does not write, or not this small."""
 
 import struct
+import uuid
 import zlib
 
 SECTOR = 512
@@ -232,6 +233,111 @@ def vhd(disk, *, block=4096, kind=3, identifier=b"\x11" * 16, parent=None):
         data += int(bits.ljust(bitmap_length * 8, "0"), 2).to_bytes(bitmap_length, "big") + pad(piece, block)
     packed = pad(struct.pack(f">{len(table)}I", *table))
     return footer + checksummed(header, 36, 1024) + pad(locator) + packed + data + footer
+
+
+CRC_TABLE = []
+for byte in range(256):
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+    CRC_TABLE.append(byte)
+
+
+def crc32c(data):
+    state = 0xFFFFFFFF
+    for byte in data:
+        state = state >> 8 ^ CRC_TABLE[(state ^ byte) & 0xFF]
+    return state ^ 0xFFFFFFFF
+
+
+def with_crc32c(record, length):
+    """`record` with its checksum at byte 4, padded to `length`."""
+    record = record.ljust(length, b"\0")
+    return record[:4] + struct.pack("<I", crc32c(record[:4] + bytes(4) + record[8:])) + record[8:]
+
+
+def guid(text):
+    return uuid.UUID(text).bytes_le
+
+
+def vhdx_log_entry(sequence, changes, mark, size):
+    """An entry of the log: `changes` are pairs of a place and 4 KiB, or a number of bytes to be zeros."""
+    descriptors, data = b"", b""
+    for place, change in changes:
+        if isinstance(change, int):
+            descriptors += struct.pack("<4sIQQQ", b"zero", 0, change, place, sequence)
+            continue
+        descriptors += struct.pack("<4s4s8sQQ", b"desc", change[-4:], change[:8], place, sequence)
+        data += struct.pack("<4sI", b"data", sequence >> 32) + change[8:-4] + struct.pack("<I", sequence & 0xFFFFFFFF)
+    length = len(pad(bytes(64) + descriptors, 4096)) + len(data)
+    header = struct.pack("<4sIIIQII16sQQ", b"loge", 0, length, 0, sequence, len(changes), 0, mark, size, size)
+    return with_crc32c(pad(header + descriptors, 4096) + data, length)
+
+
+def vhdx(disk, *, block=1 << 20, sector=512, fixed=False, changes=(), parent=None, linkage=b"\x22" * 16, present=None):
+    """A VHDX, as pieces by their place. With `changes` it has a log; with `parent`, a name, only the
+    sectors whose numbers are in `present` are its own. `linkage` is its own mark, or that of its parent."""
+    mark = b"\x77" * 16 if changes else bytes(16)
+    pieces = {0: b"vhdxfile"}
+    data = [piece for piece in enumerate(units(disk, block)) if piece[1]]
+    size = (4 << 20) + len(data) * block + (1 << 20 if parent else 0)
+    for number, place in enumerate((1 << 16, 2 << 16)):
+        header = struct.pack("<4sIQ16s16s16sHHIQ", b"head", 0, number + 1, b"\x11" * 16, linkage, mark, 0, 1, 1 << 20, 1 << 20)
+        pieces[place] = with_crc32c(header, 4096)[:80]
+    regions = guid("2DC27766-F623-4200-9D64-115E9BFD4A08") + struct.pack("<QII", 3 << 20, 1 << 20, 1)
+    regions += guid("8B7CA206-4790-4B9A-B8FE-575F050F886E") + struct.pack("<QII", 2 << 20, 1 << 20, 1)
+    table = struct.pack("<4sIII", b"regi", 0, 2, 0) + regions
+    pieces[3 << 16] = with_crc32c(table, 1 << 16)[:len(table)]
+    if changes:
+        pieces[1 << 20] = vhdx_log_entry(5, changes, mark, size)
+    items = [("CAA16737-FA36-4D43-B3B6-33F0AA44E76B", struct.pack("<II", block, fixed | (2 if parent else 0)), 4),
+             ("2FA54224-CD1B-4876-B211-5DBED83BF4B8", struct.pack("<Q", len(disk)), 6),
+             ("BECA12AB-B2E6-4523-93EF-C309E000C746", b"\x33" * 16, 6),
+             ("8141BF1D-A96F-4709-BA47-F233A8FAAB5F", struct.pack("<I", sector), 6),
+             ("CDA348C7-445D-4471-9CC9-E9885251C556", struct.pack("<I", 4096), 6)]
+    if parent:
+        items.append(("A8D35F2D-B30B-454D-ABF7-D3D84834AB0C", vhdx_locator(
+            {"parent_linkage": f"{{{uuid.UUID(bytes_le=linkage)}}}", "relative_path": parent}), 4))
+    metadata, contents = struct.pack("<8sHH20x", b"metadata", 0, len(items)), b""
+    for name, content, flags in items:
+        metadata += guid(name) + struct.pack("<IIII", (1 << 16) + len(contents), len(content), flags, 0)
+        contents += content
+    pieces[2 << 20], pieces[(2 << 20) + (1 << 16)] = metadata, contents
+    ratio = (sector << 23) // block
+    entries = [0] * (ratio + 1 if parent else -(-len(disk) // block))
+    for index, (number, piece) in enumerate(data):
+        place = (4 << 20) + index * block
+        entries[number] = place | (7 if parent else 6)
+        pieces[place] = piece
+    if parent:
+        bits = sum(1 << number for number in present)
+        entries[ratio] = (size - (1 << 20)) | 6
+        pieces[size - (1 << 20)] = bits.to_bytes(256, "little")
+    pieces[3 << 20] = struct.pack(f"<{len(entries)}Q", *entries)
+    return pieces
+
+
+def vhdx_locator(values):
+    text, entries = b"", b""
+    start = 20 + 12 * len(values)
+    for key, value in values.items():
+        key, value = key.encode("utf-16-le"), value.encode("utf-16-le")
+        entries += struct.pack("<IIHH", start + len(text), start + len(text) + len(key), len(key), len(value))
+        text += key + value
+    return guid("B04AEFB7-D19E-4A81-B789-25B8E9445913") + struct.pack("<HH", 0, len(values)) + entries + text
+
+
+def scattered(pieces):
+    """Pieces by their place, multiples of 64 KiB, as the fuzzer takes them."""
+    return b"".join(struct.pack("<HH", place >> 16, len(data)) + data for place, data in sorted(pieces.items()))
+
+
+def joined(pieces):
+    """The file that has these pieces, whole MiB."""
+    end = max(place + len(data) for place, data in pieces.items())
+    file = bytearray(-(-end >> 20) << 20)
+    for place, data in pieces.items():
+        file[place:place + len(data)] = data
+    return bytes(file)
 
 
 def qcow2_extended(disk, *, zero=()):

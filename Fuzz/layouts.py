@@ -2,6 +2,8 @@
 
 import struct
 
+import images
+
 # At most this many entries of one table are fields.
 ENTRIES = 64
 
@@ -127,11 +129,40 @@ def mend_vhd(data):
     return bytes(data)
 
 
+def vhdx(data):
+    fields = []
+    for start in 1 << 16, 2 << 16:
+        fields += record(start, "little", "header", (0, 4), (8, 8), (48, 8), (64, 2), (66, 2), (68, 4), (72, 8))
+    for start in 3 << 16, 4 << 16:
+        fields += record(start, "little", "regions", (0, 4), (8, 4))
+        for entry in start + 16, start + 48:
+            fields += record(entry, "little", "region", (0, 8), (16, 8), (24, 4), (28, 4))
+    bat, metadata = ((take(data, "<Q", (3 << 16) + 32 + 32 * index)) for index in (0, 1))
+    if data[bat:bat + 8] == b"metadata":
+        bat, metadata = metadata, bat
+    fields += record(metadata, "little", "metadata", (0, 8), (10, 2))
+    for index in range(min(take(data, "<H", metadata + 10), 8)):
+        entry = metadata + 32 + 32 * index
+        fields += record(entry, "little", "item", (0, 8), (16, 4), (20, 4), (24, 4))
+        item = metadata + take(data, "<I", entry + 16)
+        fields += record(item, "little", f"item {index}", (0, 4), (4, 4))
+    return fields + table(bat, 8, 8, "little", "bat")
+
+
+def mend_vhdx(data):
+    """Changed headers and region tables with the right checksums."""
+    data = bytearray(data)
+    for start, length in (1 << 16, 4096), (2 << 16, 4096), (3 << 16, 1 << 16), (4 << 16, 1 << 16):
+        if start + length <= len(data):
+            data[start:start + length] = images.with_crc32c(bytes(data[start:start + length]), length)
+    return bytes(data)
+
+
 def of(data):
     """The fields of an image of any kind; none for text and raw data."""
     for magic, offset, layout in ((b"QFI\xfb", 0, qcow2), (b"KDMV", 0, kdmv), (b"COWD", 0, cowd),
                                   (struct.pack("<Q", 0xCAFEBABE), 0, sesparse),
-                                  (struct.pack("<I", 0xBEDA107F), 64, vdi)):
+                                  (struct.pack("<I", 0xBEDA107F), 64, vdi), (b"vhdxfile", 0, vhdx)):
         if data[offset:offset + len(magic)] == magic:
             return inside(layout(data), data)
     if data[-512:-504] == b"conectix":

@@ -107,4 +107,6 @@ def mutate(random, files):
         files[name] = bytes(data)
         if b"conectix" in data[-512:] + data[:8] and random.random() < 0.8:
             files[name] = layouts.mend_vhd(data)
+        if data.startswith(b"vhdxfile") and random.random() < 0.8:
+            files[name] = layouts.mend_vhdx(data)
     return done

@@ -5,13 +5,22 @@ import Glibc
 package final class FuzzDirectory: Sendable {
     let path: String
 
+    /// Of a file of `Fuzz/files` that is kept as a ``ScatteredInput``.
+    private static let scatteredSuffix = ".pieces"
+
     /// Makes a directory with a copy of each file of `Fuzz/files`.
     package init() {
         let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/v2v-fuzz-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { preconditionFailure("no directory can be made in \(parent)") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        for (name, bytes) in Self.companions { write(bytes, to: name) }
+        for (name, bytes) in Self.companions {
+            if name.hasSuffix(Self.scatteredSuffix) {
+                write(ScatteredInput(bytes), to: String(name.dropLast(Self.scatteredSuffix.count)))
+            } else {
+                write(bytes, to: name)
+            }
+        }
     }
 
     deinit {
@@ -24,13 +33,25 @@ package final class FuzzDirectory: Sendable {
     /// Replaces the content of `name`.
     /// - Parameter length: bytes of the file, with a hole behind `bytes`; nil for no hole.
     func write(_ bytes: some Collection<UInt8>, to name: String, length: Int? = nil) {
+        write([(0, Array(bytes))], to: name, length: length)
+    }
+
+    /// Replaces the content of `name`.
+    func write(_ input: ScatteredInput, to name: String) {
+        write(input.pieces, to: name, length: input.length)
+    }
+
+    private func write(_ pieces: [(offset: Int, bytes: [UInt8])], to name: String, length: Int?) {
         let descriptor = unsafe Glibc.open(file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         precondition(descriptor >= 0, "\(file(name)) can't be written")
         defer { close(descriptor) }
-        let content = Array(bytes)
-        // Safe: the buffer is passed with its length.
-        let written = unsafe content.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-        precondition(written == content.count, "\(file(name)) can't be written")
+        for (offset, bytes) in pieces {
+            // Safe: the buffer is passed with its length.
+            let written = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe pwrite(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+            }
+            precondition(written == bytes.count, "\(file(name)) can't be written")
+        }
         if let length { ftruncate(descriptor, off_t(length)) }
     }
 

@@ -16,6 +16,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case vdi
     /// Fixed, dynamic, or differencing with a parent in `Fuzz/files`.
     case vhd
+    /// The pieces of a VHDX (see ``ScatteredInput``), perhaps with a log, or with a parent in `Fuzz/files`.
+    case vhdx
     /// A tar archive with an OVF, whose disks are in the archive.
     case ova
     /// An OVF; its disks are in `Fuzz/files`.
@@ -32,13 +34,19 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     /// Reads `input`, a file of `directory`, as an image the way the library does, and checks what comes of it.
     /// - Throws: if a promise is broken. That the image is refused breaks none.
     package func run(_ input: some Collection<UInt8>, in directory: FuzzDirectory) throws(Violation) {
-        var (bytes, length) = Self.withoutHole(input)
-        if self == .ova || self == .ovaPipe { Self.mendTarChecksums(&bytes) }
-        directory.write(bytes, to: "image", length: length)
         var source = DiskImageSource(path: directory.file("image"), format: format)
-        if let line = extentLine(bytes) {
-            directory.write(Self.descriptor(line), to: "snapshot.vmdk")
-            source.path = directory.file("snapshot.vmdk")
+        if self == .vhdx {
+            var scattered = ScatteredInput(input)
+            scattered.mendVHDXChecksums()
+            directory.write(scattered, to: "image")
+        } else {
+            var (bytes, length) = Self.withoutHole(input)
+            if self == .ova || self == .ovaPipe { Self.mendTarChecksums(&bytes) }
+            directory.write(bytes, to: "image", length: length)
+            if let line = extentLine(bytes) {
+                directory.write(Self.descriptor(line), to: "snapshot.vmdk")
+                source.path = directory.file("snapshot.vmdk")
+            }
         }
         source.ignoresLocks = true
         if [.ova, .ovaPipe, .ovf, .vmx].contains(self) { source.disk = 1 }
@@ -54,7 +62,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .vmdkDescriptor, .vmdkSparse, .vmdkStream, .vmdkPipe, .cowd, .seSparse: .vmdk
         case .qcow2: .qcow2
         case .vhd: .vpc
-        case .vdi, .ova, .ovf, .vmx: ImageFormat(rawValue: rawValue)
+        case .vdi, .vhdx, .ova, .ovf, .vmx: ImageFormat(rawValue: rawValue)
         case .ovaPipe, .probe: nil
         }
     }

@@ -3,7 +3,8 @@ import Conversion
 import DiskImage
 import V2VConvert
 
-/// Reads an image as a conversion does: header, facts, map, extents, compressed units. Checks what readers promise.
+/// Reads an image as a conversion does: header, facts, map, extents, compressed units. Checks what readers promise. Then
+/// the image's own tables are checked.
 struct ImageExercise {
     private let source: DiskImageSource
     /// Extents that are looked at; a disk may have billions.
@@ -32,6 +33,10 @@ struct ImageExercise {
             return try Self.check(error)
         }
         let salvages = source.salvages
+        if salvages, let checker = reader as? any ImageChecker {
+            var report = CheckReport()
+            do throws(ImageError) { try checker.check(&report) } catch { try Self.check(error) }
+        }
         try exercise(salvages: salvages) { () throws(ImageError) in try reader.makeMap() }
         if !reader.info.snapshots.isEmpty {
             try exercise(salvages: salvages) { () throws(ImageError) in

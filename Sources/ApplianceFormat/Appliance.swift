@@ -40,7 +40,7 @@ struct Appliance {
         let disk = try chosen()
         try digests?.demand(of: opener)
         switch try open(disk, opener) {
-        case .blank: return ZeroMap(virtualSize: try blankSize(disk))
+        case .blank: return UniformMap(virtualSize: try blankSize(disk), content: .zero)
         case .image(let reader, _):
             if let snapshot { return try reader.makeMap(of: snapshot) }
             return try reader.makeMap()

@@ -31,7 +31,12 @@ struct ChunkEncoder {
         // Safe: here and below, `data` holds a whole chunk, which is a multiple of the unit; `encoded` holds as many
         // units as a chunk has, each as long as the encoding allows.
         unsafe UnsafeMutableRawBufferPointer(rebasing: data[length..<count * unit]).zero()
-        unsafe classify(UnsafeRawBufferPointer(data), backing, count: count, in: &chunk)
+        let bytes = UnsafeRawBufferPointer(data)
+        classify(count: count, in: &chunk) { range in
+            unsafe ZeroScan.isZero(UnsafeRawBufferPointer(rebasing: bytes[range]))
+        } isSame: { range in
+            if let backing = unsafe backing { unsafe Self.isSame(bytes, backing, range) } else { false }
+        }
         if layout.keepsOffsets {
             chunk.plainCount = chunk.units.count { $0 == .plain }
         } else {
@@ -76,20 +81,23 @@ struct ChunkEncoder {
     }
 
     /// Makes every unit `unallocated`, `zero` or `plain`, and tells what its subunits are.
-    private func classify(
-        _ data: UnsafeRawBufferPointer, _ backing: UnsafeRawBufferPointer?, count: Int, in chunk: inout EncodedChunk
+    /// - Parameters:
+    ///   - isZero: whether a range of the chunk, one subunit, is zero.
+    ///   - isSame: whether it is as the backing file has it.
+    func classify(
+        count: Int, in chunk: inout EncodedChunk, isZero: (Range<Int>) -> Bool, isSame: (Range<Int>) -> Bool
     ) {
         let subunits = layout.subunitsPerUnit
         let size = layout.unitSize / subunits
-        let isZero = unsafe zeroRuns(data, count: count * subunits, size: size)
+        let zeros = zeroRuns(count: count * subunits, size: size, isZero)
         chunk.units.reserveCapacity(count)
-        for first in stride(from: 0, to: isZero.count, by: subunits) {
+        for first in stride(from: 0, to: zeros.count, by: subunits) {
             var parts = StoredSubunits()
             for index in 0..<subunits {
                 let start = (first + index) * size
-                if let backing = unsafe backing, unsafe Self.isSame(data, backing, start..<start + size) { continue }
+                if isSame(start..<start + size) { continue }
                 let bit = UInt32(1) << UInt32(index)
-                if isZero[first + index] { parts.zero |= bit } else { parts.stored |= bit }
+                if zeros[first + index] { parts.zero |= bit } else { parts.stored |= bit }
             }
             chunk.units.append(parts.stored != 0 ? .plain : parts.zero != 0 ? .zero : .unallocated)
             if subunits > 1 { chunk.subunits.append(parts) }
@@ -107,15 +115,13 @@ struct ChunkEncoder {
     }
 
     /// Which of `count` parts of `size` bytes belong to runs of zeros that are long enough not to be stored.
-    private func zeroRuns(_ data: UnsafeRawBufferPointer, count: Int, size: Int) -> [Bool] {
+    private func zeroRuns(count: Int, size: Int, _ isZero: (Range<Int>) -> Bool) -> [Bool] {
         var zeros = [Bool](repeating: false, count: count)
         guard minimumZeroRun > 0 else { return zeros }
         let minimumCount = (minimumZeroRun + size - 1) / size
         var run = 0
         for index in 0...count {
-            if index < count,
-                unsafe ZeroScan.isZero(UnsafeRawBufferPointer(rebasing: data[index * size..<(index + 1) * size]))
-            {
+            if index < count, isZero(index * size..<(index + 1) * size) {
                 run += 1
                 continue
             }

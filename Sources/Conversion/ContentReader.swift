@@ -1,3 +1,4 @@
+import ByteLayout
 package import DiskImage
 import RingIO
 import SystemPackage
@@ -38,5 +39,14 @@ package final class ContentReader {
         try reader.decode(&slot)
         // Safe: the extents of the chunk have filled this part of the data.
         return unsafe UnsafeRawBufferPointer(rebasing: slot.data[..<chunk.length])
+    }
+
+    /// Whether `range` of `map`, at most ``ConversionSettings/chunkSize`` bytes, is zero.
+    package func isZero(_ range: Range<UInt64>, of map: any DiskMap) throws(ImageError) -> Bool {
+        let extents = try map.extents(range)
+        guard extents.contains(where: { $0.content != .zero }) else { return true }
+        return unsafe ZeroScan.isZero(
+            try read(
+                Chunk(sequence: 0, offset: GuestOffset(range.lowerBound), length: range.count, extents: extents)))
     }
 }

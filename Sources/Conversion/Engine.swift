@@ -9,7 +9,8 @@ import SystemPackage
 struct WorkerContext {
     var source: any ChunkSource
     var sequencer: Sequencer
-    var output: Output
+    /// Nil to write nothing.
+    var output: Output?
     /// The thread's side of an output that is a stream.
     var stream: OutputStream?
     var job: Job
@@ -43,9 +44,10 @@ package struct Engine {
     /// - Parameters:
     ///   - minimumZeroRun: shortest run of zeros that is left out, in bytes; 0 to write every byte of the disk, or, for a
     ///     writer that has planned, of the chunks in which the map has data.
+    ///   - output: nil to write nothing: then the sizes are those that the files would have.
     /// - Returns: the bytes of the finished files, by number.
     package func copy(
-        _ source: sending CopySource, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
+        _ source: sending CopySource, to writer: sending any ImageWriter, output: Output?, minimumZeroRun: Int
     ) throws(ImageError) -> [UInt64] {
         let files = (disk: source.map.files, backing: source.backing?.files)
         let planner = Planner(
@@ -57,7 +59,7 @@ package struct Engine {
     /// - Parameter writer: a ``LateSizeWriter``, if the stream does not know the size of the disk.
     /// - Returns: bytes of the virtual disk, and of the finished files.
     package func copy(
-        _ stream: sending any DiskStream, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
+        _ stream: sending any DiskStream, to writer: sending any ImageWriter, output: Output?, minimumZeroRun: Int
     ) throws(ImageError) -> (virtualSize: UInt64, fileSizes: [UInt64]) {
         // Nothing is read from it: messages about the stream need a file with its name.
         let file = try ImageFile(bytes: [], path: stream.path)
@@ -74,15 +76,16 @@ package struct Engine {
     /// - Parameter lateSize: tells then what a ``LateSizeWriter`` must be told.
     private func run(
         _ source: any ChunkSource, _ files: (disk: [ImageFile], backing: [ImageFile]?),
-        _ writer: sending any ImageWriter, _ output: Output, minimumZeroRun: Int, lateSize: () -> UInt64?
+        _ writer: sending any ImageWriter, _ output: Output?, minimumZeroRun: Int, lateSize: () -> UInt64?
     ) throws(ImageError) -> [UInt64] {
         let layout = writer.layout
         var wakes: [WakeEvent] = []
         for _ in 0..<settings.workers { wakes.append(try Self.makeWakeEvent()) }
-        let stream = try makeStream(output, workers: wakes)
+        let stream = try output.flatMap { output throws(ImageError) in try makeStream(output, workers: wakes) }
+        let sink: any OutputSink & Sendable = (stream as (any OutputSink & Sendable)?) ?? output ?? DiscardingSink()
         let context = WorkerContext(
             source: source,
-            sequencer: Sequencer(writer: writer, output: stream ?? output, wakes: wakes), output: output,
+            sequencer: Sequencer(writer: writer, output: sink, wakes: wakes), output: output,
             stream: stream, job: job, files: files.disk, backingFiles: files.backing, layout: layout,
             minimumZeroRun: minimumZeroRun, losses: losses, slots: settings.chunksInFlight)
         job.wakeOnFailure(wakes + (stream.map { [$0.wake] } ?? []))

@@ -8,7 +8,7 @@ extension Slot {
         guard let chunk = encodedChunk else { preconditionFailure("an empty slot was placed") }
         transfers.removeAll(keepingCapacity: true)
         planPlain(chunk, placement.plain, layout: layout, output: output)
-        if chunk.compressedLength > 0 { planCompressed(chunk, at: placement.compressed) }
+        if chunk.compressedLength > 0 { planCompressed(chunk, output.files[0], at: placement.compressed) }
         return chunk.units.count { $0.isStored }
     }
 
@@ -21,10 +21,11 @@ extension Slot {
             // The last unit may end after the disk.
             let end = index == pieces.count - 1 ? Int.max : start + Int(piece.length)
             // What is written ends with the disk, or with its last aligned block where the file is cut afterwards.
-            let limit = layout.keepsOffsets ? output.files[piece.file].paddedEnd(of: Int(chunk.length)) : end
+            let file = output.files[piece.file]
+            let limit = layout.keepsOffsets ? file.paddedEnd(of: Int(chunk.length)) : end
             for run in runs {
                 let range = run.clamped(to: start..<min(end, limit))
-                unsafe plan(data, range, file: piece.file, at: piece.offset + UInt64(range.lowerBound - start), true)
+                unsafe plan(data, range, file, at: piece.offset + UInt64(range.lowerBound - start), true)
             }
             start = end
         }
@@ -32,7 +33,7 @@ extension Slot {
 
     /// Compressed units start anywhere. Their first and last bytes go through the page cache, where they meet those of
     /// their neighbours; what is between goes past it, for which the memory must be aligned as the file is.
-    private mutating func planCompressed(_ chunk: EncodedChunk, at offset: HostOffset) {
+    private mutating func planCompressed(_ chunk: EncodedChunk, _ file: OutputFile, at offset: HostOffset) {
         let alignment = OutputFile.directAlignment
         let shift = Int(offset.bytes % alignment)
         let end = shift + chunk.compressedLength
@@ -44,12 +45,12 @@ extension Slot {
         let first = min(end, shift.alignedUp(to: Int(alignment)))
         let last = max(first, Int(UInt64(end).alignedDown(to: alignment)))
         for range in [shift..<first, first..<last, last..<end] {
-            unsafe plan(encoded, range, file: 0, at: offset + UInt64(range.lowerBound - shift), false)
+            unsafe plan(encoded, range, file, at: offset + UInt64(range.lowerBound - shift), false)
         }
     }
 
     private mutating func plan(
-        _ memory: UnsafeMutableRawBufferPointer, _ range: Range<Int>, file: Int, at offset: HostOffset,
+        _ memory: UnsafeMutableRawBufferPointer, _ range: Range<Int>, _ file: OutputFile, at offset: HostOffset,
         _ isRegistered: Bool
     ) {
         guard !range.isEmpty else { return }

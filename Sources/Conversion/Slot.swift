@@ -31,8 +31,7 @@ import DiskImage
     enum Endpoint {
         /// A file of the source.
         case source(Int)
-        /// A file of the output.
-        case output(Int)
+        case output(OutputFile)
     }
 
     var endpoint: Endpoint

@@ -13,7 +13,8 @@ final class Worker {
     private let index: Int
     private let source: any ChunkSource
     private let sequencer: Sequencer
-    private let output: Output
+    /// Nil if nothing is to be written.
+    private let output: Output?
     private let job: Job
     private let files: [ImageFile]
     private let losses: Losses?
@@ -125,7 +126,7 @@ final class Worker {
             offset += files[file].base
             direction = .read
         case .output(let file):
-            let choice = unsafe output.files[file].descriptor(offset: transfer.offset, length: transfer.memory.count)
+            let choice = unsafe file.descriptor(offset: transfer.offset, length: transfer.memory.count)
             slots[slot].transfers[index].isDirect = choice.isDirect
             descriptor = choice.0
             direction = .write
@@ -146,7 +147,7 @@ final class Worker {
         case .source: job.readBytes.add(UInt64(count), ordering: .relaxed)
         case .output(let file):
             job.writtenBytes.add(UInt64(count), ordering: .relaxed)
-            if !slots[slot].transfers[index].isDirect { output.files[file].noteBuffered(count) }
+            if !slots[slot].transfers[index].isDirect { file.noteBuffered(count) }
         }
         if unsafe count < slots[slot].transfers[index].memory.count {
             slots[slot].transfers[index].offset += UInt64(count)
@@ -183,9 +184,9 @@ final class Worker {
             return try ended(slot)
         case .output(let file):
             if transfer.isDirect, errno == .invalidArgument {
-                output.files[file].abandonDirectIO()
+                file.abandonDirectIO()
             } else if errno != .interrupted, errno != .resourceTemporarilyUnavailable {
-                throw output.files[file].failure("can't write the output", at: transfer.offset, errno)
+                throw file.failure("can't write the output", at: transfer.offset, errno)
             }
         }
         submit(slot, index)
@@ -216,8 +217,12 @@ final class Worker {
     private func writePlaced() throws(ImageError) {
         for placed in sequencer.takePlaced(worker: index) {
             let layout = encoder.layout
-            let stored = slots[placed.slot].planWrites(placed.placement, layout: layout, output: output)
-            job.storedBytes.add(UInt64(stored * layout.unitSize), ordering: .relaxed)
+            if let output {
+                let stored = slots[placed.slot].planWrites(placed.placement, layout: layout, output: output)
+                job.storedBytes.add(UInt64(stored * layout.unitSize), ordering: .relaxed)
+            } else {
+                slots[placed.slot].transfers.removeAll(keepingCapacity: true)
+            }
             try start(placed.slot)
         }
     }

@@ -1,3 +1,5 @@
+import ByteLayout
+
 /// A fingerprint of a disk's content and form, for formats that number their contents (VMDK's content ID, say): the same
 /// output gets the same number, a changed one another. No cryptographic hash.
 package struct ContentDigest: Sendable {
@@ -30,6 +32,16 @@ package struct ContentDigest: Sendable {
 
     /// 128 bits of everything that was added.
     package var bits: (high: UInt64, low: UInt64) { (Self.mix(state.high &+ state.low), Self.mix(state.low)) }
+
+    /// An identifier made of ``bits``, marked as one that follows a rule of its own (version 8 of RFC 9562).
+    package var identifier: GUID {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        bytes.storeLittleEndian(bits.high, at: 0)
+        bytes.storeLittleEndian(bits.low, at: 8)
+        bytes[7] = bytes[7] & 0x0F | 0x80
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return GUID(bytes)
+    }
 
     /// A permutation in which every bit depends on all others: the finalizer of SplitMix64.
     private static func mix(_ value: UInt64) -> UInt64 {

@@ -1,5 +1,5 @@
 /// Takes a writer's tables and keeps none: what the writer would make tells how large its files will be.
-package final class DiscardingSink: OutputSink {
+package final class DiscardingSink: OutputSink, Sendable {
     package init() {}
 
     package func reserve(_ file: Int, upTo size: UInt64) {}

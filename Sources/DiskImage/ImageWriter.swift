@@ -18,6 +18,12 @@ package protocol ImageWriter: AnyObject {
     /// zeros too, and others not at all.
     var isPlanned: Bool { get }
 
+    /// The bytes of every file, by number, if the whole disk is stored plain; nil where only placing it tells.
+    var fullSizes: [UInt64]? { get }
+
+    /// What is to be said about the output, as whole sentences without its name.
+    var warnings: [String] { get }
+
     /// Assigns host offsets to the units of the next chunk and enters them into the tables; writes tables that are
     /// complete to `output`.
     func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement
@@ -31,6 +37,8 @@ extension ImageWriter {
     package var companions: [String] { [] }
     package var isSequential: Bool { false }
     package var isPlanned: Bool { false }
+    package var fullSizes: [UInt64]? { nil }
+    package var warnings: [String] { [] }
 }
 
 /// How a writer wants its units.

@@ -54,7 +54,9 @@ struct BitmapDirectory {
         guard end <= bytes.count, QCOW2Bitmap.granularityBits.contains(granularityBits) else { return nil }
         let bitmap = QCOW2Bitmap(
             name: String(decoding: bytes[nameStart..<end], as: UTF8.self), granularityBits: granularityBits,
-            flags: QCOW2Bitmap.Flags(rawValue: bytes.bigEndian(UInt32.self, at: start + 12)))
+            flags: QCOW2Bitmap.Flags(rawValue: bytes.bigEndian(UInt32.self, at: start + 12)),
+            tableOffset: bytes.bigEndian(UInt64.self, at: start),
+            tableCount: bytes.bigEndian(UInt32.self, at: start + 8))
         return (bitmap, end.alignedUp(to: 8))
     }
 }

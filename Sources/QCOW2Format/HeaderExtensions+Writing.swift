@@ -9,8 +9,10 @@ extension HeaderExtensions {
         return bytes + stored(endType, "")
     }
 
-    private static func stored(_ type: UInt32, _ text: String) -> [UInt8] {
-        let data = Array(text.utf8)
+    private static func stored(_ type: UInt32, _ text: String) -> [UInt8] { stored(type, Array(text.utf8)) }
+
+    /// An extension as it is stored.
+    static func stored(_ type: UInt32, _ data: [UInt8]) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 8 + data.count.alignedUp(to: 8))
         bytes.storeBigEndian(type, at: 0)
         bytes.storeBigEndian(UInt32(data.count), at: 4)

@@ -23,19 +23,7 @@ struct HeaderExtensions {
 
     /// Reads the extensions between the header and the end of the first cluster (or the backing file's name).
     init(file: ImageFile, header: QCOW2Header) throws(ImageError) {
-        var limit = min(header.clusterSize, file.size)
-        if header.backingFileOffset != 0 { limit = min(limit, header.backingFileOffset) }
-        var position = UInt64(header.headerLength)
-        while position + 8 <= limit {
-            let head = try file.read(at: position, count: 8, what: "header extension")
-            let type = head.bigEndian(UInt32.self, at: 0)
-            let length = UInt64(head.bigEndian(UInt32.self, at: 4))
-            if type == Self.endType { return }
-            guard length <= limit - position - 8 else {
-                throw file.damaged(
-                    "a header extension of \(length) bytes does not fit into the first cluster", at: position)
-            }
-            let data = try file.read(at: position + 8, count: Int(length), what: "header extension")
+        try Self.forEach(file: file, header: header) { type, data in
             switch type {
             case Self.backingFormatType: backingFormat = String(decoding: data, as: UTF8.self)
             case Self.dataFileType: dataFile = String(decoding: data, as: UTF8.self)
@@ -44,8 +32,32 @@ struct HeaderExtensions {
             case Self.featureNamesType: readFeatureNames(data)
             default: break  // an extension is optional by definition
             }
+        }
+    }
+
+    /// Calls `body` with the type and the data of each extension.
+    /// - Returns: the end of their list.
+    @discardableResult
+    static func forEach(
+        file: ImageFile, header: QCOW2Header, _ body: (UInt32, [UInt8]) -> Void
+    ) throws(ImageError) -> UInt64 {
+        var limit = min(header.clusterSize, file.size)
+        if header.backingFileOffset != 0 { limit = min(limit, header.backingFileOffset) }
+        var position = UInt64(header.headerLength)
+        while position + 8 <= limit {
+            let head = try file.read(at: position, count: 8, what: "header extension")
+            let type = head.bigEndian(UInt32.self, at: 0)
+            let length = UInt64(head.bigEndian(UInt32.self, at: 4))
+            if type == endType { return position + 8 }
+            guard length <= limit - position - 8 else {
+                throw file.damaged(
+                    "a header extension of \(length) bytes does not fit into the first cluster", at: position)
+            }
+            let data = try file.read(at: position + 8, count: Int(length), what: "header extension")
+            body(type, data)
             position += 8 + length.alignedUp(to: 8)
         }
+        return position
     }
 
     /// The range that an offset and a length of 8 bytes each tell; nil if there is none.

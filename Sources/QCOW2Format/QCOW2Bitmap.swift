@@ -1,9 +1,13 @@
-/// A persistent dirty bitmap, as far as `info` tells of it.
+/// A persistent dirty bitmap.
 struct QCOW2Bitmap {
     var name: String
     /// A bit stands for `1 << granularityBits` bytes of the disk.
     var granularityBits: UInt8
     var flags: Flags
+    /// Where the table is that tells where the bits are.
+    var tableOffset: UInt64
+    /// Its entries.
+    var tableCount: UInt32
 
     struct Flags: OptionSet {
         let rawValue: UInt32

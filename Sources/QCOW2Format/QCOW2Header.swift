@@ -48,6 +48,9 @@ struct QCOW2Header: Equatable {
     /// Bit 1 of ``autoclear``: the external data file is the guest's disk, zeros included.
     static let rawDataFile: UInt64 = 1 << 1
 
+    /// The autoclear bits that are known here.
+    static let knownAutoclear = bitmaps | rawDataFile
+
     /// The ``cryptMethod`` of images with a LUKS header.
     static let luks: UInt32 = 2
 

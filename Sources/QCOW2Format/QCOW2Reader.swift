@@ -69,16 +69,11 @@ package struct QCOW2Reader: ImageReader {
 
     /// The map of the state that `header` describes: the current one, or a snapshot's.
     private func makeMap(_ header: QCOW2Header) throws(ImageError) -> sending any DiskMap {
-        let unknown = header.incompatible.subtracting(.known).rawValue
-        guard unknown == 0 else {
-            let names = (0..<64).filter { unknown >> UInt64($0) & 1 == 1 }
-                .map { extensions.incompatibleFeatureName(bit: $0) }
-            throw file.unsupported("the image needs unknown features: \(names.joined(separator: ", "))", at: 72)
-        }
+        try requireKnownFeatures()
         guard opener.salvages || !header.incompatible.contains(.corrupt) else {
             throw file.damaged(
                 "the image is marked corrupt", at: 72,
-                advice: "repair it: qemu-img check -r all; --salvage reads what can be read")
+                advice: "repair it: v2v-convert check -r all; --salvage reads what can be read")
         }
         let dataFile = try openDataFile()
         let map = try QCOW2Map(
@@ -106,8 +101,18 @@ package struct QCOW2Reader: ImageReader {
         return try LUKSHeader(in: file, at: range).unlock(passphrase: passphrase)
     }
 
+    /// Throws if the image has something that is not known here.
+    func requireKnownFeatures() throws(ImageError) {
+        let unknown = header.incompatible.subtracting(.known).rawValue
+        guard unknown == 0 else {
+            let names = (0..<64).filter { unknown >> UInt64($0) & 1 == 1 }
+                .map { extensions.incompatibleFeatureName(bit: $0) }
+            throw file.unsupported("the image needs unknown features: \(names.joined(separator: ", "))", at: 72)
+        }
+    }
+
     /// The external data file, which holds the clusters, if there is one. Its name is relative to the image.
-    private func openDataFile() throws(ImageError) -> ImageFile? {
+    func openDataFile() throws(ImageError) -> ImageFile? {
         guard header.incompatible.contains(.externalDataFile) else { return nil }
         guard let name = extensions.dataFile else {
             throw file.damaged("the image has an external data file, but does not name it", at: 72)

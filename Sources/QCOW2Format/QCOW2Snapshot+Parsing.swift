@@ -19,10 +19,10 @@ extension QCOW2Snapshot {
         var snapshots: [QCOW2Snapshot] = []
         var position = start
         for _ in 0..<header.snapshotCount {
-            let (snapshot, length) = try read(at: position, file: file, diskSize: header.size)
+            let snapshot = try read(at: position, file: file, diskSize: header.size)
             snapshots.append(snapshot)
             // Behind what was read, so inside the file.
-            position += length
+            position += snapshot.length.alignedUp(to: 8)
             guard position - start <= maximumTableLength else {
                 throw file.damaged("the snapshot table is longer than \(maximumTableLength) bytes", at: start)
             }
@@ -32,10 +32,9 @@ extension QCOW2Snapshot {
 
     /// Reads the entry at `position`, whose fields are at any alignment.
     /// - Parameter diskSize: the size of the disk if the entry, one of an old version, doesn't tell it.
-    /// - Returns: the snapshot, and the bytes from its entry to the next.
     private static func read(
         at position: UInt64, file: ImageFile, diskSize: UInt64
-    ) throws(ImageError) -> (QCOW2Snapshot, length: UInt64) {
+    ) throws(ImageError) -> QCOW2Snapshot {
         let what = "snapshot table"
         let fixed = try file.read(at: position, count: fixedLength, what: what)
         let idLength = Int(fixed.bigEndian(UInt16.self, at: 12))
@@ -60,9 +59,9 @@ extension QCOW2Snapshot {
             clockNanoseconds: fixed.bigEndian(UInt64.self, at: 24),
             // All ones: not counted.
             instructionCount: extra(2).flatMap { $0 == .max ? nil : $0 }, virtualSize: extra(1) ?? diskSize)
-        let snapshot = QCOW2Snapshot(
+        return QCOW2Snapshot(
             info: info, l1TableOffset: fixed.bigEndian(UInt64.self, at: 0),
-            l1Size: fixed.bigEndian(UInt32.self, at: 8), position: position)
-        return (snapshot, UInt64(length.alignedUp(to: 8)))
+            l1Size: fixed.bigEndian(UInt32.self, at: 8), position: position, length: UInt64(length),
+            extraLength: extraLength)
     }
 }

@@ -9,7 +9,13 @@ package struct QCOW2Snapshot: Sendable, Equatable {
     package var l1Size: UInt32
     /// Where the snapshot table describes it.
     package var position: UInt64
+    /// Bytes of the description.
+    var length: UInt64
+    /// Bytes of extra data in it.
+    var extraLength: UInt32
 
+    /// Bytes of extra data that version 3 demands: sizes of the saved state and of the disk.
+    static let completeExtraLength: UInt32 = 16
     /// QEMU's limit of snapshots in an image.
     static let maximumCount: UInt32 = 65536
     /// QEMU's limit of an entry's extra data, in bytes.

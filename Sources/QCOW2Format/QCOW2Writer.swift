@@ -81,6 +81,17 @@ package final class QCOW2Writer: LateSizeWriter {
 
     package var companions: [String] { options.dataFile.map { [$0.name] } ?? [] }
 
+    /// Header, clusters, L2 tables, L1 table, and what counts them and itself.
+    package var fullSizes: [UInt64]? {
+        let cluster = options.clusterSize
+        let clusters = virtualSize.dividedUp(by: cluster)
+        let l1Clusters = UInt64(l1.count * 8).dividedUp(by: cluster)
+        let used = 1 + (options.dataFile == nil ? clusters : 0) + clusters.dividedUp(by: l2Count) + l1Clusters
+        let counts = RefcountBuilder(clusterSize: cluster, bits: options.refcountBits).remaining(usedClusters: used)
+        let size = (used + counts.table + counts.blocks) * cluster
+        return options.dataFile == nil ? [size] : [size, virtualSize]
+    }
+
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         let first = chunk.offset.bytes >> UInt64(clusterBits)
         if options.preallocates { try preallocate(upTo: first, output: output) }

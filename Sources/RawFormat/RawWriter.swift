@@ -21,6 +21,8 @@ package final class RawWriter: LateSizeWriter {
 
     package func setVirtualSize(_ size: UInt64) { virtualSize = size }
 
+    package var fullSizes: [UInt64]? { [virtualSize] }
+
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         if clearsGaps {
             try clear(upTo: chunk.offset.bytes, output: output)

@@ -34,10 +34,10 @@ import DiskImage
         }
     }
 
-    /// Copies the disk to `output`.
+    /// Copies the disk to `output`, or, if that is nil, finds out how large the files would be.
     /// - Returns: bytes of the disk, and of the finished files.
     func copy(
-        _ engine: Engine, to writer: sending any ImageWriter, output: Output, minimumZeroRun: Int
+        _ engine: Engine, to writer: sending any ImageWriter, output: Output?, minimumZeroRun: Int
     ) throws(ImageError) -> (virtualSize: UInt64, fileSizes: [UInt64]) {
         switch self {
         case .disk(let copied, _):

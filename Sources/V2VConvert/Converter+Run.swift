@@ -19,12 +19,13 @@ extension Converter {
             reader, over: try target.openBackingFile(&format, opener: opener), losses: losses, job)
         let virtualSize = try content.virtualSize.map { size throws(ImageError) in try diskSize(size) }
         let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
+        let remarks = writer.warnings.map { "\(target.path): \($0)" }
         let zeroRun = try target.effectiveZeroRun(format)
 
         let output = try Output(
             path: target.path, companions: writer.companions, kind: target.outputKind(virtualSize: virtualSize ?? 0),
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
-        try prepare(output, format, virtualSize: virtualSize)
+        try target.prepare(output, format, virtualSize: virtualSize, logger: logger)
         job.begin(.copying, total: content.dataBytes)
         let check = try DigestCheck(
             files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
@@ -34,7 +35,7 @@ extension Converter {
         job.begin(.finishing, total: content.dataBytes)
         // What only reading has told.
         let found =
-            opener.findings.warnings + (try check.finish().map(\.description))
+            remarks + opener.findings.warnings + (try check.finish().map(\.description))
             + content.lateWarnings
         for warning in found { logger.warning("\(warning)") }
         if losses == nil { try files.requireUnshortened() }
@@ -85,17 +86,10 @@ extension Converter {
         return writer
     }
 
-    /// The bytes of the output's disk: whole sectors.
+    /// The bytes of the output's disk.
     private func diskSize(_ size: UInt64) throws(ImageError) -> UInt64 {
-        guard size <= Self.maximumSize else {
-            throw ImageError(
-                .inputUnsupported, "a disk of \(size) bytes is larger than any file can be", path: source.path)
-        }
-        return DiskImageTarget.wholeSectors(size)
+        try DiskImageTarget.diskSize(size, unless: .inputUnsupported, path: source.path)
     }
-
-    /// What a file's offsets reach, less room for tables.
-    private static let maximumSize = UInt64(Int64.max) >> 1
 
     private func makeSettings() throws(ImageError) -> ConversionSettings {
         let processors = ConversionSettings.processors
@@ -112,24 +106,5 @@ extension Converter {
             case .sync: .synchronous
             }
         return settings
-    }
-
-    private func prepare(_ output: Output, _ format: TargetFormat, virtualSize: UInt64?) throws(ImageError) {
-        guard target.descriptor == nil else { return }
-        if case .raw = format, let virtualSize { try output.reserve(upTo: virtualSize) }
-        if let sizes = try target.preallocatedSizes(format, virtualSize: virtualSize), try !output.allocate(sizes) {
-            logger.warning("\(target.path): the filesystem can't allocate storage in advance")
-        }
-    }
-}
-
-extension DiskImageTarget {
-    fileprivate func outputKind(virtualSize: UInt64) -> Output.Kind {
-        if let descriptor { return .stream(descriptor: descriptor) }
-        return switch existing {
-        case .refuse: .new(replaces: false)
-        case .replace: .new(replaces: true)
-        case .overwrite, .overwriteZeroed: .inPlace(size: virtualSize)
-        }
     }
 }

@@ -76,7 +76,7 @@ extension DiskImageTarget {
             "compat=0.10 has neither extended_l2 nor lazy_refcounts nor data_file", advice)
     }
 
-    private func validateOtherFiles(_ options: QCOW2Options) throws(ImageError) {
+    func validateOtherFiles(_ options: QCOW2Options) throws(ImageError) {
         for (name, what) in [(options.backing?.name, "backing file"), (options.dataFile, "data file")] {
             guard let name else { continue }
             try require(!name.isEmpty, "the \(what) has no name")
@@ -104,6 +104,12 @@ extension DiskImageTarget {
         case .zlib: .deflate(level: try deflateLevel(), window: deflateWindow)
         case .zstd: .zstd(level: try level(of: "zstd", in: 1...19, default: Self.defaultZstdLevel))
         }
+    }
+
+    /// Throws unless the format of the backing file is said, if there is one: nobody looks at the file.
+    func requireBackingFormat(_ targetFormat: TargetFormat) throws(ImageError) {
+        guard case .qcow2(let options) = targetFormat, let backing = options.backing else { return }
+        try require(backing.format != nil, "the format of the backing file is missing", "say it with -F")
     }
 
     /// Opens the backing file that the target format names, if it does, and completes that by the file's format.

@@ -6,6 +6,20 @@ extension DiskImageTarget {
     /// `size` bytes, less than 2^63, rounded up to sectors, in which guests and QEMU count.
     static func wholeSectors(_ size: UInt64) -> UInt64 { (size + 511) & ~511 }
 
+    /// What a file's offsets reach, less room for tables.
+    private static let maximumSize = UInt64(Int64.max) >> 1
+
+    /// Bytes of a disk, in whole sectors, that is to have `size` bytes.
+    /// - Parameters:
+    ///   - code: what is thrown if no file can be so large.
+    ///   - path: of the file that wants it.
+    static func diskSize(_ size: UInt64, unless code: ImageError.Code, path: String) throws(ImageError) -> UInt64 {
+        guard size <= maximumSize else {
+            throw ImageError(code, "a disk of \(size) bytes is larger than any file can be", path: path)
+        }
+        return wholeSectors(size)
+    }
+
     /// At 185 MB/s a core the result is smaller than that of QEMU, which uses zlib's level 6 with a window of 4 KiB.
     private static let defaultDeflateLevel = 1
     /// What filesystems allocate, and what `qemu-img convert` looks at.
@@ -27,6 +41,10 @@ extension DiskImageTarget {
                     map: try makeMap())
         case .vmdk(let options):
             try makeVMDKWriter(options, virtualSize: try Self.requireSize(virtualSize, for: "a VMDK"))
+        case .vhd(let options):
+            try makeVHDWriter(options, virtualSize: try Self.requireSize(virtualSize, for: "a VHD"))
+        case .vhdx(let options):
+            try makeVHDXWriter(options, virtualSize: try Self.requireSize(virtualSize, for: "a VHDX"))
         }
     }
 
@@ -54,6 +72,8 @@ extension DiskImageTarget {
             return storesZeros || descriptor != nil ? 0 : minimumZeroRun ?? options.zeroGranularity
         case .vmdk(let options):
             return minimumZeroRun ?? (options.isFlat ? Self.defaultRawUnit : options.grainSize)
+        case .vhd, .vhdx:
+            return minimumZeroRun ?? Self.defaultRawUnit
         }
     }
 
@@ -63,10 +83,9 @@ extension DiskImageTarget {
         case .raw(let options) where options.preallocation != .off:
             return [try Self.requireSize(virtualSize, for: "a preallocated disk")]
         case .qcow2(let options) where options.preallocation == .falloc || options.preallocation == .full:
-            // Every cluster has its place whatever is written: an empty image has the same size.
+            // Every cluster has its place whatever is written.
             let size = try Self.requireSize(virtualSize, for: "a preallocated disk")
-            let empty: any ImageWriter = try makeQCOW2Writer(options, virtualSize: size)
-            return try empty.finish(output: DiscardingSink())
+            return try makeQCOW2Writer(options, virtualSize: size).fullSizes
         default:
             return nil
         }

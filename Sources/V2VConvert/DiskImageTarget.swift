@@ -1,4 +1,6 @@
 import DiskImage
+public import VHDFormat
+public import VHDXFormat
 public import VMDKFormat
 
 /// A disk image to write.
@@ -22,7 +24,7 @@ public struct DiskImageTarget: Sendable {
     /// What happens to a file that exists.
     public var existing = ExistingOutput.refuse
     /// Zeros are left out if at least this many bytes follow each other; 0 to write every byte.
-    /// A multiple of 512, or nil for the format's own granularity (a cluster or grain; 4 KiB of raw files and flat extents).
+    /// A multiple of 512, or nil for the format's own granularity: a cluster or grain, else 4 KiB.
     public var minimumZeroRun: Int?
 
     /// What happens to an output that exists.
@@ -50,11 +52,13 @@ public struct DiskImageTarget: Sendable {
         switch name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().last?.lowercased() {
         case "qcow2": return .qcow2
         case "vmdk": return .vmdk
+        case "vhd": return .vpc
+        case "vhdx": return .vhdx
         case "raw", "img": return .raw
         default:
             throw ImageError(
                 .invalidOption, "the name \"\(path)\" doesn't tell the output's format",
-                advice: "pass -O qcow2, -O vmdk or -O raw, or use such an extension")
+                advice: "pass -O qcow2, vmdk, vpc, vhdx or raw, or use such an extension")
         }
     }
 
@@ -64,6 +68,8 @@ public struct DiskImageTarget: Sendable {
         return switch try formatOfExtension() {
         case .qcow2: .qcow2(.init())
         case .vmdk: .vmdk(.init())
+        case .vpc: .vhd(.init())
+        case .vhdx: .vhdx(.init())
         default: .raw(.init())
         }
     }
@@ -77,6 +83,10 @@ public enum TargetFormat: Sendable {
     case qcow2(QCOW2Options)
     /// A VMDK, of one file or several.
     case vmdk(VMDKOptions)
+    /// A VHD.
+    case vhd(VHDOptions)
+    /// A VHDX.
+    case vhdx(VHDXOptions)
 
     /// The format's name.
     public var name: ImageFormat {
@@ -84,6 +94,8 @@ public enum TargetFormat: Sendable {
         case .raw: .raw
         case .qcow2: .qcow2
         case .vmdk: .vmdk
+        case .vhd: .vpc
+        case .vhdx: .vhdx
         }
     }
 }

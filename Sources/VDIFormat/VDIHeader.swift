@@ -26,6 +26,8 @@ struct VDIHeader {
     var blockExtra: UInt32
     /// Entries of the block map.
     var blockCount: UInt32
+    /// Blocks that are stored, by the header's own account; nothing needs it to read the disk.
+    var allocatedCount: UInt32
     var identifier: GUID
     /// Changes with the content.
     var modification: GUID
@@ -53,6 +55,7 @@ struct VDIHeader {
         blockSize = bytes.littleEndian(UInt32.self, at: 376)
         blockExtra = bytes.littleEndian(UInt32.self, at: 380)
         blockCount = bytes.littleEndian(UInt32.self, at: 384)
+        allocatedCount = bytes.littleEndian(UInt32.self, at: 388)
         identifier = GUID(bytes[392..<408])
         modification = GUID(bytes[408..<424])
         parentIdentifier = GUID(bytes[424..<440])

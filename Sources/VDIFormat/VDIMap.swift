@@ -72,12 +72,28 @@ final class VDIMap: DiskMap {
     }
 
     private func stored(_ index: Int) throws(ImageError) -> Stored {
-        let entry = try blocks.entry(index)
-        let number = entry.bytes.littleEndian(UInt32.self, at: entry.offset)
+        let number = try entry(index)
         guard number < Self.discarded else { return number == Self.discarded ? .zero : .absent }
         guard number < header.blockCount else { throw damaged(index, "has the impossible number \(number)") }
+        return .data(hostOffset(ofBlock: number))
+    }
+
+    private func entry(_ index: Int) throws(ImageError) -> UInt32 {
+        let entry = try blocks.entry(index)
+        return entry.bytes.littleEndian(UInt32.self, at: entry.offset)
+    }
+
+    /// The number of the block of the file that stores block `index` of the disk, perhaps an impossible one; nil if none
+    /// does.
+    func storedNumber(of index: Int) throws(ImageError) -> UInt32? {
+        let number = try entry(index)
+        return number < Self.discarded ? number : nil
+    }
+
+    /// Where the data of block `number` of the file starts.
+    func hostOffset(ofBlock number: UInt32) -> UInt64 {
         let stride = UInt64(header.blockSize) + UInt64(header.blockExtra)
-        return .data(UInt64(header.dataOffset) + UInt64(number) * stride + UInt64(header.blockExtra))
+        return UInt64(header.dataOffset) + UInt64(number) * stride + UInt64(header.blockExtra)
     }
 
     private func damaged(_ index: Int, _ message: String) -> ImageError {

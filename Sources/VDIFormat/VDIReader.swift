@@ -3,9 +3,9 @@ package import DiskImage
 /// A VirtualBox disk image, perhaps a snapshot over another.
 package struct VDIReader: ImageReader {
     package static let format = ImageFormat.vdi
-    private let file: ImageFile
+    let file: ImageFile
     private let opener: ImageOpener
-    private let header: VDIHeader
+    let header: VDIHeader
 
     package static func recognises(_ probe: ProbeData) -> Bool { probe.has(VDI.signature, at: VDI.signatureOffset) }
 

@@ -12,6 +12,8 @@ enum VHD {
     /// At the start of the dynamic header.
     static let dynamicCookie = Array("cxsparse".utf8)
     static let dynamicHeaderLength = 1024
+    /// Sectors that a block table can name.
+    static let addressableSectors = UInt64(1) << 32
     /// The upper half of a version; the lower half is compatible.
     static let majorVersion: UInt32 = 1
     /// Most blocks of a disk: 64 MiB of BAT, which is 32 TiB in blocks of 2 MiB. Sectors are counted in 32 bits, so

@@ -25,9 +25,8 @@ struct VHDFooter {
     var creator: String
     /// Bytes of the disk.
     var currentSize: UInt64
-    var cylinders: UInt16
-    var heads: UInt8
-    var sectorsPerTrack: UInt8
+    /// Leaves out the last sectors of the disk, or can't count all of a large one.
+    var geometry: VHDGeometry
     var type: UInt32
     /// By which a child knows its parent.
     var identifier: [UInt8]
@@ -37,11 +36,6 @@ struct VHDFooter {
     var isIntact: Bool
 
     var kind: Kind? { Kind(rawValue: type) }
-
-    /// Bytes of the disk by its geometry, which leaves out the last sectors, or can't count all of a large disk.
-    var geometrySize: UInt64 {
-        UInt64(cylinders) * UInt64(heads) * UInt64(sectorsPerTrack) * VHD.sectorSize
-    }
 
     /// The footer that starts at `bytes[offset]`, byte `position` of the file; nil without its cookie.
     init?(_ bytes: [UInt8], at offset: Int = 0, position: UInt64) {
@@ -54,9 +48,8 @@ struct VHDFooter {
         dataOffset = footer.bigEndian(UInt64.self, at: 16)
         creator = String(decoding: footer[28..<32].map { (0x20...0x7E).contains($0) ? $0 : 0x20 }, as: UTF8.self)
         currentSize = footer.bigEndian(UInt64.self, at: 48)
-        cylinders = footer.bigEndian(UInt16.self, at: 56)
-        heads = footer[58]
-        sectorsPerTrack = footer[59]
+        geometry = VHDGeometry(
+            cylinders: footer.bigEndian(UInt16.self, at: 56), heads: footer[58], sectorsPerTrack: footer[59])
         type = footer.bigEndian(UInt32.self, at: 60)
         identifier = Array(footer[68..<84])
         isSavedState = footer[84] != 0

@@ -10,14 +10,16 @@ final class VHDMap: DiskMap {
     private let header: VHDDynamicHeader
     private let isDifferencing: Bool
     private let table: WindowedTable
+    /// The file's own tables.
+    let reserved: [Range<UInt64>]
     private let metadata: MetadataRanges
     /// Where blocks end at the latest: where the footer is.
-    private let end: UInt64
+    let end: UInt64
     /// The bitmap used last, and its block.
     private var bitmap: (block: Int, bytes: [UInt8]) = (-1, [])
 
     /// An entry of a block that is not there: zero, or the parent's.
-    private static let unallocated = UInt32.max
+    static let unallocated = UInt32.max
 
     init(
         file: ImageFile, footer: VHDFooter, header: VHDDynamicHeader, virtualSize: UInt64
@@ -31,12 +33,12 @@ final class VHDMap: DiskMap {
         let count = Int(virtualSize.dividedUp(by: UInt64(header.blockSize)))
         table = WindowedTable(
             source: file, offset: header.tableOffset, entryLength: 4, count: count, what: "block table")
-        let others = [
+        reserved = [
             0..<UInt64(VHDFooter.length),
             header.position..<header.position + UInt64(VHD.dynamicHeaderLength),
             header.tableOffset..<header.tableOffset + UInt64(header.maximumEntries) * 4,
         ]
-        metadata = try MetadataRanges(tables: [], tableLength: 0, others: others) { first, second in
+        metadata = try MetadataRanges(tables: [], tableLength: 0, others: reserved) { first, second in
             file.damaged("two of the VHD's tables overlap: one starts at byte \(first)", at: second)
         }
     }
@@ -79,7 +81,7 @@ final class VHDMap: DiskMap {
 
     /// Where a block's bitmap is stored, nil if the block is not there. The bitmap is ignored unless there is a parent:
     /// everyone does, whatever the specification says.
-    private func hostOffset(of index: Int) throws(ImageError) -> UInt64? {
+    func hostOffset(of index: Int) throws(ImageError) -> UInt64? {
         let entry = try table.entry(index)
         let sector = entry.bytes.bigEndian(UInt32.self, at: entry.offset)
         return sector == Self.unallocated ? nil : UInt64(sector) * VHD.sectorSize

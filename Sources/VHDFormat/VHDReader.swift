@@ -3,12 +3,12 @@ package import DiskImage
 /// A VHD: fixed, dynamic, or differencing with its parents.
 package struct VHDReader: ImageReader {
     package static let format = ImageFormat.vpc
-    private let file: ImageFile
+    let file: ImageFile
     private let opener: ImageOpener
-    private let footer: VHDFooter
-    private let virtualSize: UInt64
+    let footer: VHDFooter
+    let virtualSize: UInt64
     /// Nil if the disk is fixed.
-    private let header: VHDDynamicHeader?
+    let header: VHDDynamicHeader?
     private let warnings: [String]
 
     /// A fixed disk carries no mark but its last sector, and that of a raw disk may hold anything: so the footer must be
@@ -28,7 +28,7 @@ package struct VHDReader: ImageReader {
         var warnings: [String]
         (footer, warnings) = try VHDFooter.choose(in: file)
         self.footer = footer
-        virtualSize = opener.vhdSize == .geometry ? footer.geometrySize : footer.currentSize
+        virtualSize = opener.vhdSize == .geometry ? footer.geometry.size : footer.currentSize
         if footer.kind == .fixed {
             header = nil
             guard virtualSize <= footer.position else {
@@ -59,8 +59,9 @@ package struct VHDReader: ImageReader {
             backingFormat: isDifferencing ? Self.format : nil,
             formatSpecific: [
                 ("creator", .string(footer.creator)), ("current-size", .integer(footer.currentSize)),
-                ("cylinders", .integer(UInt64(footer.cylinders))), ("heads", .integer(UInt64(footer.heads))),
-                ("sectors-per-track", .integer(UInt64(footer.sectorsPerTrack))),
+                ("cylinders", .integer(UInt64(footer.geometry.cylinders))),
+                ("heads", .integer(UInt64(footer.geometry.heads))),
+                ("sectors-per-track", .integer(UInt64(footer.geometry.sectorsPerTrack))),
             ], warnings: warnings)
     }
 

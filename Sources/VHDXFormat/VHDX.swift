@@ -7,6 +7,8 @@
 /// Source of the facts: Microsoft's open specification MS-VHDX.
 enum VHDX {
     static let signature = Array("vhdxfile".utf8)
+    /// The program that wrote the file, in UTF-16.
+    static let creator = "v2v-convert".utf16.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
     static let headerPositions: [UInt64] = [64 << 10, 128 << 10]
     static let headerLength = 4096
     static let regionTablePositions: [UInt64] = [192 << 10, 256 << 10]
@@ -21,4 +23,17 @@ enum VHDX {
     static let maximumSize = UInt64(64) << 40
     /// What a block of the sector bitmap describes, in sectors: its 1 MiB has a bit for each.
     static let sectorsPerChunk = UInt64(1) << 23
+
+    /// Blocks of the disk that one block of the sector bitmap describes.
+    static func chunkRatio(blockSize: UInt64, sectorSize: UInt64) -> Int {
+        Int(sectorsPerChunk * sectorSize / blockSize)
+    }
+
+    /// Where in the table the entry of a block of the disk is: the sector bitmap's stand between them.
+    static func tableIndex(ofBlock block: Int, chunkRatio: Int) -> Int { block + block / chunkRatio }
+
+    /// Entries of the table of a disk without parent, which ends with the last block.
+    static func tableCount(blocks: Int, chunkRatio: Int) -> Int {
+        blocks == 0 ? 0 : tableIndex(ofBlock: blocks - 1, chunkRatio: chunkRatio) + 1
+    }
 }

@@ -2,6 +2,9 @@
 struct VHDXBlockEntry {
     let rawValue: UInt64
 
+    /// Bytes of an entry.
+    static let length = 8
+
     enum State: UInt64 {
         /// The parent's; zero if there is none.
         case notPresent = 0
@@ -19,6 +22,16 @@ struct VHDXBlockEntry {
 
     /// Nil for 4, which nothing has, and for reserved bits.
     var state: State? { rawValue & 0xFFFF8 == 0 ? State(rawValue: rawValue & 7) : nil }
+
+    /// An entry of a block in `state`.
+    /// - Parameter hostOffset: where in the file the block is, if it is: whole MiB.
+    init(_ state: State, at hostOffset: UInt64 = 0) {
+        rawValue = hostOffset | state.rawValue
+    }
+
+    init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
 
     /// Where in the file the block is.
     var hostOffset: UInt64 { rawValue & ~0xFFFFF }

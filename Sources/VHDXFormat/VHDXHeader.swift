@@ -16,7 +16,8 @@ struct VHDXHeader: Equatable {
     /// The bytes of the file that are the log.
     var log: Range<UInt64>
 
-    private static let signature = Array("head".utf8)
+    static let signature = Array("head".utf8)
+    static let knownVersion: UInt16 = 1
 
     /// The header that counts.
     static func current(in file: ImageFile) throws(ImageError) -> VHDXHeader {
@@ -39,7 +40,7 @@ struct VHDXHeader: Equatable {
     }
 
     /// Nil if the signature or the checksum is wrong.
-    private init?(_ bytes: [UInt8], position: UInt64) {
+    init?(_ bytes: [UInt8], position: UInt64) {
         guard bytes.starts(with: Self.signature), bytes.hasChecksum(at: 4) else { return nil }
         self.position = position
         sequence = bytes.littleEndian(UInt64.self, at: 8)
@@ -53,7 +54,9 @@ struct VHDXHeader: Equatable {
     }
 
     private func validate(file: ImageFile) throws(ImageError) {
-        guard version == 1 else { throw file.unsupported("VHDX version \(version) is not known", at: position + 66) }
+        guard version == Self.knownVersion else {
+            throw file.unsupported("VHDX version \(version) is not known", at: position + 66)
+        }
         guard !log.isEmpty || logGUID != .zero else { return }
         guard log.lowerBound >= VHDX.headerSectionLength, log.lowerBound % VHDX.alignment == 0,
             UInt64(log.count) % VHDX.alignment == 0, !log.isEmpty

@@ -9,12 +9,15 @@ final class VHDXMap: DiskMap {
     private let replayed: ReplayedFile
     private let regions: VHDXRegions
     private let metadata: VHDXMetadata
-    private let hasParent: Bool
+    let hasParent: Bool
     private let table: WindowedTable
     /// The holes of a fixed disk, all of whose blocks are there.
     private let allocated: AllocatedRanges?
     /// Blocks of the disk that one block of the sector bitmap describes; its entry follows theirs.
-    private let chunkRatio: Int
+    let chunkRatio: Int
+    /// Blocks of the disk, and of the sector bitmap.
+    let blockCount: Int
+    let chunkCount: Int
     /// The bits used last, and their block.
     private var bitmap: (block: Int, bytes: [UInt8]) = (-1, [])
 
@@ -26,17 +29,19 @@ final class VHDXMap: DiskMap {
         virtualSize = metadata.virtualSize
         files = [replayed.file]
         allocated = metadata.keepsBlocks ? AllocatedRanges(file: replayed.file) : nil
-        chunkRatio = Int(VHDX.sectorsPerChunk * metadata.logicalSectorSize / metadata.blockSize)
-        let blocks = Int(virtualSize.dividedUp(by: metadata.blockSize))
-        // Without a parent the table ends with the last block, with one with the last block of the sector bitmap.
-        let chunks = blocks == 0 ? 0 : (blocks - 1) / chunkRatio + 1
-        let count = hasParent ? chunks * (chunkRatio + 1) : blocks + max(0, chunks - 1)
-        guard UInt64(count) * 8 <= UInt64(regions.table.count) else {
+        chunkRatio = VHDX.chunkRatio(blockSize: metadata.blockSize, sectorSize: metadata.logicalSectorSize)
+        blockCount = Int(virtualSize.dividedUp(by: metadata.blockSize))
+        // With a parent the table ends with the last block of the sector bitmap.
+        chunkCount = blockCount == 0 ? 0 : (blockCount - 1) / chunkRatio + 1
+        let count =
+            hasParent ? chunkCount * (chunkRatio + 1) : VHDX.tableCount(blocks: blockCount, chunkRatio: chunkRatio)
+        guard UInt64(count * VHDXBlockEntry.length) <= UInt64(regions.table.count) else {
             throw replayed.file.damaged(
                 "the block table is too short for a disk of \(virtualSize) bytes", at: regions.table.lowerBound)
         }
         table = WindowedTable(
-            source: replayed, offset: regions.table.lowerBound, entryLength: 8, count: count, what: "block table")
+            source: replayed, offset: regions.table.lowerBound, entryLength: VHDXBlockEntry.length, count: count,
+            what: "block table")
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
@@ -93,10 +98,9 @@ final class VHDXMap: DiskMap {
         }
     }
 
-    /// Entries of the sector bitmap's blocks stand between those of the disk's.
-    private func tableIndex(of block: Int) -> Int { block + block / chunkRatio }
+    func tableIndex(of block: Int) -> Int { VHDX.tableIndex(ofBlock: block, chunkRatio: chunkRatio) }
 
-    private func entry(_ index: Int) throws(ImageError) -> VHDXBlockEntry {
+    func entry(_ index: Int) throws(ImageError) -> VHDXBlockEntry {
         let entry = try table.entry(index)
         return VHDXBlockEntry(rawValue: entry.bytes.littleEndian(UInt64.self, at: entry.offset))
     }
@@ -113,10 +117,12 @@ final class VHDXMap: DiskMap {
         return (run.isSet, min(limit, UInt64(sector + run.length) * sectorSize - skipped))
     }
 
+    /// Where the table has the entry of block `chunk` of the sector bitmap.
+    func tableIndex(ofBitmap chunk: Int) -> Int { chunk * (chunkRatio + 1) + chunkRatio }
+
     private func loadBitmap(of block: Int) throws(ImageError) {
         guard bitmap.block != block else { return }
-        let chunk = block / chunkRatio
-        let entry = try entry(chunk * (chunkRatio + 1) + chunkRatio)
+        let entry = try entry(tableIndex(ofBitmap: block / chunkRatio))
         guard entry.state == .present else { throw damaged(block, "needs a sector bitmap, which is not there") }
         let length = Int(metadata.blockSize / metadata.logicalSectorSize / 8)
         let start = entry.hostOffset + UInt64(block % chunkRatio * length)

@@ -15,11 +15,11 @@ struct VHDXMetadata {
     /// Where the parent is, nil if there is none.
     var parent: VHDXParentLocator?
 
-    private static let signature = Array("metadata".utf8)
-    private static let tableLength = 64 << 10
+    static let signature = Array("metadata".utf8)
+    static let tableLength = 64 << 10
     private static let maximumItemLength: UInt32 = 1 << 20
 
-    private enum Item: CaseIterable {
+    enum Item: CaseIterable {
         case fileParameters, virtualSize, diskIdentifier, logicalSectorSize, physicalSectorSize, parentLocator
 
         var guid: GUID {

@@ -3,12 +3,12 @@ package import DiskImage
 /// A VHDX: fixed, dynamic, or differencing with its parents; closed, or with a log to be replayed.
 package struct VHDXReader: ImageReader {
     package static let format = ImageFormat.vhdx
-    private let file: ImageFile
+    let file: ImageFile
     private let opener: ImageOpener
-    private let header: VHDXHeader
-    private let replayed: ReplayedFile
-    private let regions: VHDXRegions
-    private let metadata: VHDXMetadata
+    let header: VHDXHeader
+    let replayed: ReplayedFile
+    let regions: VHDXRegions
+    let metadata: VHDXMetadata
 
     package static func recognises(_ probe: ProbeData) -> Bool { probe.has(VHDX.signature) }
 

@@ -10,9 +10,9 @@ struct VHDXRegions {
     /// All that blocks must not overlap: headers, log and regions.
     var reserved: MetadataRanges
 
-    private static let signature = Array("regi".utf8)
-    private static let tableGUID = GUID.known("2DC27766-F623-4200-9D64-115E9BFD4A08")
-    private static let metadataGUID = GUID.known("8B7CA206-4790-4B9A-B8FE-575F050F886E")
+    static let signature = Array("regi".utf8)
+    static let tableGUID = GUID.known("2DC27766-F623-4200-9D64-115E9BFD4A08")
+    static let metadataGUID = GUID.known("8B7CA206-4790-4B9A-B8FE-575F050F886E")
 
     init(_ replayed: ReplayedFile, header: VHDXHeader) throws(ImageError) {
         let file = replayed.file
@@ -51,15 +51,19 @@ struct VHDXRegions {
         }
     }
 
+    /// The region table at `position`; nil if it is damaged.
+    static func table(_ replayed: ReplayedFile, at position: UInt64) throws(ImageError) -> [UInt8]? {
+        let bytes = try replayed.read(at: position, count: VHDX.regionTableLength, what: "region table")
+        guard bytes.starts(with: signature), bytes.hasChecksum(at: 4),
+            bytes.littleEndian(UInt32.self, at: 8) <= UInt32(VHDX.maximumTableEntries)
+        else { return nil }
+        return bytes
+    }
+
     /// The first table that is whole, and where it is.
     private static func table(_ replayed: ReplayedFile) throws(ImageError) -> ([UInt8], UInt64) {
         for position in VHDX.regionTablePositions {
-            let bytes = try replayed.read(at: position, count: VHDX.regionTableLength, what: "region table")
-            if bytes.starts(with: signature), bytes.hasChecksum(at: 4),
-                bytes.littleEndian(UInt32.self, at: 8) <= UInt32(VHDX.maximumTableEntries)
-            {
-                return (bytes, position)
-            }
+            if let bytes = try table(replayed, at: position) { return (bytes, position) }
         }
         throw replayed.file.damaged("both region tables are damaged", at: VHDX.regionTablePositions[0])
     }

@@ -10,6 +10,15 @@ enum StreamFooter {
 
     /// - Throws: `inputDamaged` if there is no footer in the last MiB: the stream was cut short.
     static func find(in file: ImageFile) throws(ImageError) -> SparseHeader {
+        try SparseHeader(file: file, at: position(in: file))
+    }
+
+    /// Where the footer ends: the mark of the stream's end follows.
+    static func end(in file: ImageFile) throws(ImageError) -> UInt64 {
+        try position(in: file) + VMDK.sectorSize
+    }
+
+    private static func position(in file: ImageFile) throws(ImageError) -> UInt64 {
         let end = file.size.alignedDown(to: VMDK.sectorSize)
         let start = end - min(end, searchWindow)
         let bytes = try file.read(at: start, count: Int(end - start), what: "end of the stream")
@@ -17,7 +26,7 @@ enum StreamFooter {
         var position = bytes.count - 2 * sector
         while position >= 0 {
             if isMarker(bytes, at: position), bytes[(position + sector)...].starts(with: VMDK.sparseMagic) {
-                return try SparseHeader(file: file, at: start + UInt64(position + sector))
+                return start + UInt64(position + sector)
             }
             position -= sector
         }

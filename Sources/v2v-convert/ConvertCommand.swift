@@ -15,7 +15,7 @@ struct ConvertCommand: AsyncParsableCommand {
         discussion: """
             Reads VMDK, VHD, VHDX and qcow2 of every kind with their snapshots and backing files, VDI and raw, also \
             inside an OVA; raw, stream-optimized VMDK and OVA also from a pipe (-) or packed with gzip. Writes qcow2, \
-            VMDK and raw. The output appears under its name when it is complete and on the device, or not at all. \
+            VMDK, VHD, VHDX and raw. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
@@ -33,9 +33,14 @@ struct ConvertCommand: AsyncParsableCommand {
 
             COMMANDS (each has --help; names, options and JSON are qemu-img's):
               info     what an image's metadata says
+              check    whether an image's tables contradict each other, and repair of qcow2
               compare  whether two images have the same content
               map      where the ranges of a disk are stored
               snapshot the internal snapshots of an image
+              measure  how large the output of a conversion will be
+              create   a new, empty image
+              resize   changes the size of a qcow2 or raw disk in place
+              rebase   -u changes the name of a qcow2 image's backing file
 
             OUTPUT OPTIONS (-o):
               qcow2  cluster_size=512..2M (64k), compat=0.10|1.1 (1.1), compression_type=zlib|zstd (zlib), \
@@ -45,12 +50,16 @@ struct ConvertCommand: AsyncParsableCommand {
               vmdk   subformat=monolithicSparse|monolithicFlat|twoGbMaxExtentSparse|twoGbMaxExtentFlat|\
             streamOptimized (monolithicSparse), adapter_type=ide|buslogic|lsilogic|legacyESX|pvscsi (ide; streamOptimized: \
             lsilogic), hwversion=1.. (4)
+              vpc    (VHD) subformat=dynamic|fixed (dynamic), force_size=on|off (on; off: the disk may grow to whole \
+            cylinders, as it does with qemu-img)
+              vhdx   subformat=dynamic|fixed (dynamic), block_size=1M..256M (8M to 64M, by the size), log_size=1M..4095M \
+            (1M), block_state_zero=on|off (on)
               raw    preallocation=off|falloc|full (off)
 
             EXIT STATUS:
               0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
-            refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM
+            refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM; check has qemu-img's: see check --help
             """)
 
     @Argument(
@@ -68,7 +77,8 @@ struct ConvertCommand: AsyncParsableCommand {
     var inputFormat: String?
 
     @Option(
-        name: [.customShort("O"), .long], help: "Format of the output: qcow2, vmdk or raw. Default: its extension.")
+        name: [.customShort("O"), .long],
+        help: "Format of the output: qcow2, vmdk, vpc (VHD), vhdx or raw. Default: its extension.")
     var outputFormat: String?
 
     @Option(
@@ -134,7 +144,7 @@ struct ConvertCommand: AsyncParsableCommand {
     @Option(
         name: [.customShort("S"), .long],
         help: ArgumentHelp(
-            "Leave out runs of at least this many zero bytes; 0 writes every byte. Default: a cluster or grain; 4k for raw.",
+            "Leave out runs of at least this many zero bytes; 0 writes every byte. Default: a cluster or grain; else 4k.",
             valueName: "size"))
     var sparse: Size?
 
@@ -228,7 +238,7 @@ struct ConvertCommand: AsyncParsableCommand {
         try outputOptions.add("backing_file", backing, option: "-B")
         try outputOptions.add("backing_fmt", backingFormat, option: "-F")
         let formatName =
-            if let outputFormat { ImageFormat(rawValue: outputFormat) } else { try target.formatOfExtension() }
+            if let outputFormat { ImageFormat(named: outputFormat) } else { try target.formatOfExtension() }
         target.format = try outputOptions.format(formatName)
         target.compresses = compress
         target.compressionLevel = compressionLevel

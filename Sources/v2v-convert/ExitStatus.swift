@@ -8,6 +8,15 @@ enum ExitStatus {
     static let different: Int32 = 1
     /// The conversion was completed, but parts of the input were lost (`--salvage`).
     static let salvaged: Int32 = 3
+    /// `check`: the image could not be checked, whatever the reason, wrong usage included. These are qemu-img's; 2 and 3
+    /// tell of what was found.
+    static let unchecked: Int32 = 1
+    /// `check`: there are corruptions.
+    static let corrupt: Int32 = 2
+    /// `check`: there are leaks, but no corruptions.
+    static let leaking: Int32 = 3
+    /// `check`: images of the format can't be checked, or not be repaired.
+    static let uncheckable: Int32 = 63
 
     /// The status for a failure of kind `code`. A signal ends with 128 + its number instead.
     static func of(_ code: ImageError.Code) -> Int32 {

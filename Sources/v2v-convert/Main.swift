@@ -40,14 +40,15 @@ struct Main {
         } catch let error as ImageError {
             if let signal = SignalGuard.received { return 128 + signal }
             Terminal.error("v2v-convert: \(error)")
-            return ExitStatus.of(error.code)
+            return arguments.first == CheckCommand.name ? ExitStatus.unchecked : ExitStatus.of(error.code)
         } catch let status as ExitCode {
             return status.rawValue
         } catch {
             let message = RootCommand.fullMessage(for: error)
             let isSuccess = RootCommand.exitCode(for: error) == .success
             if !message.isEmpty { isSuccess ? print(message) : Terminal.error(message) }
-            return isSuccess ? ExitStatus.success : ExitStatus.usage
+            if isSuccess { return ExitStatus.success }
+            return arguments.first == CheckCommand.name ? ExitStatus.unchecked : ExitStatus.usage
         }
     }
 }

@@ -5,10 +5,7 @@ extension OutputOptions {
     func qcow2(_ rest: inout [String: String]) throws(ImageError) -> QCOW2Options {
         var options = QCOW2Options()
         if let value = rest.removeValue(forKey: "cluster_size") {
-            guard let size = Size(argument: value) else {
-                throw ImageError(.invalidOption, "cluster_size is no size: \"\(value)\"")
-            }
-            options.clusterSize = size.bytes
+            options.clusterSize = try size(value, "cluster_size")
         }
         if let value = rest.removeValue(forKey: "compat") {
             switch value {

@@ -22,6 +22,15 @@ struct OutputOptions {
         }
     }
 
+    /// Takes the option `size` out, if it was given.
+    mutating func takeSize() throws(ImageError) -> Size? {
+        guard let value = values.removeValue(forKey: "size") else { return nil }
+        guard let size = Size(argument: value) else {
+            throw ImageError(.invalidOption, "size is no size: \"\(value)\"")
+        }
+        return size
+    }
+
     /// The target format called `name` with these options; nil name: none may be given.
     func format(_ name: ImageFormat) throws(ImageError) -> TargetFormat {
         var rest = values
@@ -30,10 +39,12 @@ struct OutputOptions {
         case .raw: format = .raw(try raw(&rest))
         case .qcow2: format = .qcow2(try qcow2(&rest))
         case .vmdk: format = .vmdk(try vmdk(&rest))
+        case .vpc: format = .vhd(try vhd(&rest))
+        case .vhdx: format = .vhdx(try vhdx(&rest))
         default:
             throw ImageError(
                 .invalidOption, "the output format \"\(name.rawValue)\" can't be written",
-                advice: "qcow2, vmdk and raw can")
+                advice: "qcow2, vmdk, vpc, vhdx and raw can")
         }
         if let unknown = rest.keys.min() {
             throw ImageError(
@@ -74,6 +85,13 @@ struct OutputOptions {
         case "off", "no", "false", "n": return false
         default: throw ImageError(.invalidOption, "\(name) is on or off, not \"\(value)\"")
         }
+    }
+
+    func size(_ value: String, _ name: String) throws(ImageError) -> Int {
+        guard let size = Size(argument: value) else {
+            throw ImageError(.invalidOption, "\(name) is no size: \"\(value)\"")
+        }
+        return size.bytes
     }
 
     func choice<Choice: RawRepresentable<String> & CaseIterable>(

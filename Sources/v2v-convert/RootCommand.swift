@@ -4,10 +4,11 @@ import ArgumentParser
 struct RootCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "v2v-convert",
-        abstract: "Convert virtual machine disks: VMDK, VHD, VHDX, VDI, qcow2 and raw to qcow2, VMDK and raw.",
+        abstract: "Convert virtual machine disks: VMDK, VHD, VHDX, qcow2 and raw to each other; also from VDI.",
         version: Version.current,
         subcommands: [
-            ConvertCommand.self, InfoCommand.self, CompareCommand.self, MapCommand.self, SnapshotCommand.self,
+            ConvertCommand.self, InfoCommand.self, CheckCommand.self, CompareCommand.self, MapCommand.self,
+            SnapshotCommand.self, MeasureCommand.self, CreateCommand.self, ResizeCommand.self, RebaseCommand.self,
         ],
         defaultSubcommand: ConvertCommand.self)
 }

@@ -19,7 +19,7 @@ import Testing
             source = directory.file("disk." + format)
             try QEMU.convert(raw, to: source, format: format)
         }
-        for (output, options) in [("out.qcow2", ["-c"]), ("out.raw", [])] {
+        for (output, options) in [("out.qcow2", ["-c"]), ("out.vhdx", ["-o", "block_size=2M"]), ("out.raw", [])] {
             let (result, peakMemory, _) = try Tool.measure(
                 ["-q", "--force"] + options + [source, directory.file(output)])
             #expect(result.status == 0, "\(result.error)")
@@ -28,6 +28,11 @@ import Testing
         try QEMU.requireClean(directory.file("out.qcow2"))
         try requireScattered(directory.file("out.raw"), size: size)
         try QEMU.requireIdentical(raw, directory.file("out.qcow2"), format: "qcow2")
+        try QEMU.requireContent(
+            directory.file("out.vhdx"), format: "vhdx", size: size,
+            pieces: offsets(size).enumerated().flatMap { index, offset in
+                [(offset, 1 << 20, index + 1)] + (index > 0 ? [(offset - 4096, 4096, 0)] : [])
+            })
     }
 
     /// 64 MiB in 64 pieces.

@@ -32,6 +32,18 @@ package enum QEMU {
         return result.status == 0
     }
 
+    /// Throws unless the disk has `size` bytes, of which those in `pieces` are the given ones. For large VHDXs: QEMU takes
+    /// their holes for data and would compare them all.
+    package static func requireContent(
+        _ path: String, format: String, size: Int, pieces: [(offset: Int, count: Int, byte: Int)]
+    ) throws {
+        let info = try Tool.check("qemu-img", ["info", "-f", format, path])
+        guard info.contains("(\(size) bytes)") else { throw Difference(description: "\(path): \(info)") }
+        let reads = pieces.flatMap { ["-c", "read -q -P \($0.byte) \($0.offset) \($0.count)"] }
+        let output = try Tool.check("qemu-io", ["-r", "-f", format] + reads + [path])
+        if output.contains("verification failed") { throw Difference(description: "\(path): \(output)") }
+    }
+
     package struct Difference: Error, CustomStringConvertible {
         package var description: String
     }

@@ -13,10 +13,9 @@ import V2VConvert
         }
     }
 
-    @Test(arguments: TargetVariant.special + TargetVariant.vmdk)
+    @Test(arguments: TargetVariant.special + TargetVariant.vmdk + TargetVariant.vhd)
     func everyOption(target: TargetVariant) async throws {
-        // QEMU opens no empty VMDK, not even its own.
-        for content in DiskContent.all where content.size > 0 || target.format.name != .vmdk {
+        for content in DiskContent.all where target.canBeJudged(content) {
             try await convert(.raw, content, to: [target], in: try TemporaryDirectory())
         }
     }
@@ -103,7 +102,10 @@ import V2VConvert
             do {
                 try await converter.convert()
                 try QEMU.requireIdentical(raw, output, format: target.format.name.rawValue)
-                if target.format.name != .raw { try QEMU.requireClean(output, format: target.format.name.rawValue) }
+                // qemu-img can't check what has no tables, and not VHD.
+                if ![.raw, .vpc].contains(target.format.name) {
+                    try QEMU.requireClean(output, format: target.format.name.rawValue)
+                }
             } catch {
                 Issue.record("\(path) of \(try contents(of: raw).count) bytes → \(target.name): \(error)")
             }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import V2VConvert
 
@@ -110,6 +111,48 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
         var options = VMDKOptions()
         change(&options)
         return TargetVariant(name: name, format: .vmdk(options), level: level, minimumZeroRun: minimumZeroRun)
+    }
+
+    /// Every form of VHD and VHDX.
+    static let vhd: [TargetVariant] =
+        VHDOptions.Subformat.allCases.flatMap { subformat in
+            [nil, 0, 512].map { run in
+                var options = VHDOptions()
+                options.subformat = subformat
+                return TargetVariant(
+                    name: name("vhd \(subformat.rawValue)", zeroRun: run), format: .vhd(options), minimumZeroRun: run)
+            }
+        }
+        + VHDXOptions.Subformat.allCases.flatMap { subformat in
+            [nil, 0].map { run in vhdx("vhdx \(subformat.rawValue)", run) { $0.subformat = subformat } }
+        }
+        + [1 << 20, 2 << 20, 256 << 20].map { size in vhdx("vhdx block \(size)") { $0.blockSize = size } }
+        + [
+            vhdx("vhdx not present, log 3 MiB") {
+                $0.marksZeroBlocks = false
+                $0.logSize = 3 << 20
+            }
+        ]
+
+    private static func vhdx(_ name: String, _ run: Int? = nil, _ change: (inout VHDXOptions) -> Void) -> Self {
+        var options = VHDXOptions()
+        change(&options)
+        return TargetVariant(name: Self.name(name, zeroRun: run), format: .vhdx(options), minimumZeroRun: run)
+    }
+
+    private static func name(_ name: String, zeroRun: Int?) -> String { zeroRun.map { "\(name) -S \($0)" } ?? name }
+
+    /// What QEMU does not open, not even its own: an empty VMDK; an empty fixed VHD, which starts with its footer as a
+    /// dynamic one does.
+    func canBeJudged(_ content: DiskContent) -> Bool {
+        if content.size > 0 { return true }
+        return switch format {
+        case .vmdk: false
+        case .vhd(let options): options.subformat == .dynamic
+        // It reads the table, whose size it gets wrong, into memory.
+        case .vhdx(let options): options.blockSize < 256 << 20
+        case .raw, .qcow2: true
+        }
     }
 
     private static func rawVariant(_ name: String, _ preallocation: RawOptions.Preallocation) -> Self {

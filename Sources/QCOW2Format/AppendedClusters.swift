@@ -1,0 +1,103 @@
+import ByteLayout
+import DiskImage
+
+/// Clusters behind the end of a file: those that are wanted, the refcount blocks that count them all, and, if the refcount
+/// table has no room for these, a longer one:
+/// ```
+///  … the file │ wanted clusters │ new refcount blocks │ new refcount table
+/// ```
+struct AppendedClusters {
+    private let table: RefcountTable
+    private let clusterSize: UInt64
+    /// The first of them.
+    let start: UInt64
+    /// How many are wanted.
+    private let wanted: UInt64
+    /// The numbers of the new blocks.
+    private var newBlocks: [Int] = []
+    /// Clusters of the new refcount table; 0 if the old one has room.
+    private(set) var tableClusters: UInt64 = 0
+
+    /// - Parameter end: the first cluster behind the file.
+    init(after end: UInt64, count: UInt64, table: RefcountTable, clusterSize: UInt64) {
+        self.table = table
+        self.clusterSize = clusterSize
+        start = end
+        wanted = count
+        // Each round may add what must be counted in its turn.
+        while true {
+            let blocks = self.blocks.filter { !table.hasBlock($0) }
+            let last = UInt64(self.blocks.upperBound)
+            let needed = last > UInt64(table.entries.count) ? (last * 8).dividedUp(by: clusterSize) : 0
+            if blocks.count == newBlocks.count, needed == tableClusters { return }
+            newBlocks = blocks
+            tableClusters = needed
+        }
+    }
+
+    /// All of them.
+    private var clusters: Range<UInt64> { start..<start + wanted + UInt64(newBlocks.count) + tableClusters }
+
+    /// The numbers of the blocks that count them.
+    private var blocks: Range<Int> {
+        Int(clusters.lowerBound / table.clustersPerBlock)..<Int((clusters.upperBound - 1) / table.clustersPerBlock) + 1
+    }
+
+    /// Where the new block number `index` of ``newBlocks`` is.
+    private func offset(ofNewBlock index: Int) -> UInt64 { (start + wanted + UInt64(index)) * clusterSize }
+
+    /// Writes the counts, each 1, into old and new blocks, and the new refcount table. Until a header or a table leads to
+    /// them the clusters are merely lost.
+    /// - Returns: the new table, if there is one.
+    func writeCounts(
+        file: ImageFile, bits: Int, to output: any OutputSink
+    ) throws(ImageError) -> (offset: UInt64, clusters: UInt64)? {
+        for index in blocks {
+            let isNew = newBlocks.firstIndex(of: index)
+            var block: RefcountBlock
+            if isNew != nil {
+                block = RefcountBlock([UInt8](repeating: 0, count: Int(clusterSize)), bits: bits)
+            } else {
+                guard let old = try table.block(index) else {
+                    throw file.damaged(
+                        "refcount block \(index) is not inside the file",
+                        advice: "repair it first: qemu-img check -r all")
+                }
+                block = old
+            }
+            let first = UInt64(index) * table.clustersPerBlock
+            for cluster in clusters.clamped(to: first..<first + table.clustersPerBlock) {
+                guard block[Int(cluster - first)] == 0 else {
+                    throw file.damaged(
+                        "the refcounts say that clusters behind the end of the file are in use",
+                        advice: "repair it first: qemu-img check -r all")
+                }
+                block[Int(cluster - first)] = 1
+            }
+            let place = isNew.map(offset(ofNewBlock:)) ?? table.offset(ofBlock: index)
+            try output.write(block.bytes, at: HostOffset(place))
+        }
+        guard tableClusters > 0 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Int(tableClusters * clusterSize))
+        for (index, entry) in table.entries.enumerated() { bytes.storeBigEndian(entry, at: index * 8) }
+        for (number, index) in newBlocks.enumerated() {
+            bytes.storeBigEndian(offset(ofNewBlock: number), at: index * 8)
+        }
+        let tableOffset = (clusters.upperBound - tableClusters) * clusterSize
+        try output.write(bytes, at: HostOffset(tableOffset))
+        return (tableOffset, tableClusters)
+    }
+
+    /// Enters the new blocks, which are written, into the refcount table that is there. Each is itself counted by one that
+    /// is not before it, so the last one comes first.
+    func enterBlocks(tableOffset: UInt64, to output: any OutputSink) throws(ImageError) {
+        guard !newBlocks.isEmpty else { return }
+        try output.barrier()
+        for (number, index) in newBlocks.enumerated().reversed() {
+            var entry = [UInt8](repeating: 0, count: 8)
+            entry.storeBigEndian(offset(ofNewBlock: number), at: 0)
+            try output.write(entry, at: HostOffset(tableOffset + UInt64(index) * 8))
+            try output.barrier()
+        }
+    }
+}

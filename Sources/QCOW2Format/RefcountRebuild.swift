@@ -1,0 +1,63 @@
+import ByteLayout
+import DiskImage
+
+/// Makes new refcount blocks and a new refcount table behind the end of the file, then switches the header over to them:
+/// until then the image is as it was. The old ones become free space.
+struct RefcountRebuild {
+    private let check: QCOW2Check
+    private let target: EditableFile
+
+    init(_ check: QCOW2Check, _ target: EditableFile) {
+        self.check = check
+        self.target = target
+    }
+
+    private var header: QCOW2Header { check.header }
+
+    func run(_ report: CheckReport) throws(ImageError) {
+        guard !check.file.isBlockDevice else {
+            throw check.file.unsupported("new refcounts need room behind the image, which a device has not")
+        }
+        // The cluster behind the end may be touched by what ends there.
+        let start = check.clusterCount + 1
+        guard !check.refersBehindEnd else {
+            throw check.file.damaged(
+                "the image is cut short, and its refcounts are damaged: new ones would lie where data is missing",
+                advice: "restore it; v2v-convert --salvage saves what is there")
+        }
+        var builder = RefcountBuilder(clusterSize: header.clusterSize, bits: 1 << Int(header.refcountOrder))
+        var next = start
+        func place(_ block: [UInt8]) throws(ImageError) {
+            try target.write(block, at: HostOffset(next << UInt64(header.clusterBits)))
+            try builder.placed(at: next << UInt64(header.clusterBits))
+            next += 1
+        }
+        for (window, _) in try check.usedWindows() {
+            let references = try check.references(to: window, refcountTable: false, report)
+            for cluster in window where references[cluster] > 0 {
+                while let block = builder.takeBlock(completeBefore: cluster) { try place(block) }
+                builder.add(references[cluster], toCluster: cluster)
+            }
+        }
+        while let block = builder.takeBlock(completeBefore: start) { try place(block) }
+        // What counts the new blocks and the table can only be written now.
+        let remaining = builder.remaining(usedClusters: next)
+        let table = next
+        for cluster in start..<next + remaining.table + remaining.blocks { builder.add(1, toCluster: cluster) }
+        next += remaining.table
+        for _ in 0..<remaining.blocks { try place(builder.takeBlock()) }
+        try target.write(
+            builder.table(clusters: remaining.table), at: HostOffset(table << UInt64(header.clusterBits)))
+        try target.barrier()
+        try switchHeader(to: table << UInt64(header.clusterBits), clusters: remaining.table)
+    }
+
+    /// The two fields lie side by side in the first sector, so they change at once.
+    private func switchHeader(to offset: UInt64, clusters: UInt64) throws(ImageError) {
+        var fields = [UInt8](repeating: 0, count: 12)
+        fields.storeBigEndian(offset, at: 0)
+        fields.storeBigEndian(UInt32(clusters), at: 8)
+        try target.write(fields, at: HostOffset(48))
+        try target.barrier()
+    }
+}
