@@ -11,7 +11,7 @@ package struct OVAReader: ImageReader {
     private static let maximumMembers = 4096
 
     package static func recognises(_ probe: ProbeData) -> Bool {
-        probe.has(TarHeader.magic, at: TarHeader.magicOffset)
+        TarHeader.isRecognisable(probe.prefix)
     }
 
     package init(file: ImageFile, opener: ImageOpener) throws(ImageError) {

@@ -5,6 +5,8 @@ import ByteLayout
 ///  0 name[100] │ 100 mode, owner, group │ 124 size[12] │ 136 time │ 148 checksum[8] │ 156 type │ 157 link target[100]
 ///  257 magic "ustar" │ 263 version, names of owner and group, device numbers │ 345 prefix[155]
 /// ```
+/// The oldest form, of Unix version 7, ends before the magic, and only its checksum tells what it is.
+///
 /// Source of the facts: POSIX.1-2017 (pax), GNU tar's manual on its own extensions.
 struct TarHeader {
     static let length = 512
@@ -25,8 +27,16 @@ struct TarHeader {
     /// Whether it is a file with content, not a directory, a link, or a record about the next member.
     var isFile: Bool { [0, UInt8(ascii: "0"), UInt8(ascii: "7")].contains(type) }
 
+    /// Whether `prefix` begins with the header of a tar archive, as far as its marks tell.
+    static func isRecognisable(_ prefix: [UInt8]) -> Bool {
+        if prefix.dropFirst(magicOffset).starts(with: magic) { return true }
+        return prefix.count >= length && prefix[0] != 0 && prefix[magicOffset..<length].allSatisfy { $0 == 0 }
+            && (try? TarHeader(parsing: Array(prefix[..<length]))) != nil
+    }
+
     init(parsing bytes: [UInt8]) throws(Invalid) {
-        guard bytes[Self.magicOffset...].starts(with: Self.magic) else {
+        let hasMagic = bytes[Self.magicOffset...].starts(with: Self.magic)
+        guard hasMagic || bytes[Self.magicOffset...].allSatisfy({ $0 == 0 }) else {
             throw Invalid(message: "there is no tar header")
         }
         guard let stored = Self.number(bytes[148..<156]), stored == Self.checksum(bytes) else {
@@ -40,7 +50,7 @@ struct TarHeader {
         self.size = (UInt8(ascii: "1")...UInt8(ascii: "6")).contains(type) ? 0 : size
         name = Self.text(bytes[..<100])
         // GNU's own headers, which have blanks behind the magic, keep times where POSIX has the prefix.
-        let isPOSIX = bytes[Self.magicOffset + Self.magic.count] == 0
+        let isPOSIX = hasMagic && bytes[Self.magicOffset + Self.magic.count] == 0
         let prefix = isPOSIX ? Self.text(bytes[345..<500]) : ""
         if !prefix.isEmpty { name = prefix + "/" + name }
     }

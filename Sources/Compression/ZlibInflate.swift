@@ -1,7 +1,7 @@
 import CZlib
 
 /// Inflates what libdeflate refuses: streams whose last block is never finished, which QEMU accepts as long as they
-/// fill the cluster.
+/// fill the cluster. What comes behind a full cluster says nothing: behind an unfinished stream it may be the next one.
 enum ZlibInflate {
     /// Fills `destination` from the raw deflate stream in `source`.
     static func fill(
@@ -20,21 +20,11 @@ enum ZlibInflate {
         unsafe stream.next_out = destination.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.avail_out = UInt32(destination.count)
         let status = unsafe inflate(&stream, Z_SYNC_FLUSH)
+        // zlib looks for the next block even when there is no room left, and may find rubbish.
+        guard unsafe stream.avail_out > 0 else { return }
         guard status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR else {
             throw UnitDecoder.Failure(message: "the deflate stream is damaged")
         }
-        guard unsafe stream.avail_out == 0 else {
-            throw UnitDecoder.Failure(message: "the deflate stream ends before the cluster is full")
-        }
-        guard status != Z_STREAM_END else { return }
-        // The cluster is full, the stream goes on: harmless only if nothing more comes out of it.
-        var surplus: UInt8 = 0
-        let overflows = unsafe withUnsafeMutablePointer(to: &surplus) { extra in
-            unsafe stream.next_out = extra
-            unsafe stream.avail_out = 1
-            unsafe _ = inflate(&stream, Z_SYNC_FLUSH)
-            return unsafe stream.avail_out == 0
-        }
-        if overflows { throw UnitDecoder.Failure(message: "the deflate stream inflates to more than a cluster") }
+        throw UnitDecoder.Failure(message: "the deflate stream ends before the cluster is full")
     }
 }

@@ -86,8 +86,8 @@ package struct ImageOpener: Sendable {
     }
 
     /// Opens the file that `image` calls `name`: relative names start in the directory of `image`, both kinds of slash
-    /// separate, and an absolute path that does not exist here (one of an ESXi or Windows host) is looked for by its
-    /// last component beside the image. What is inside an archive can only name other members of it.
+    /// separate, and a path that does not exist here (one of an ESXi or Windows host) is looked for by its last component
+    /// beside the image. What is inside an archive can only name other members of it.
     /// - Parameter bytes: the name as the image has it, where `name` is what its encoding makes of it: files often keep
     ///   the bytes of a name on their way from a system with another encoding.
     package func open(
@@ -169,47 +169,45 @@ package struct ImageOpener: Sendable {
     private func leadsToFile(_ name: String, bytes: [UInt8]?, by image: ImageFile) -> Bool {
         guard !Self.isNoFile(name) else { return false }
         if let findMember { return findMember(name) != nil }
-        return candidates(name, bytes: bytes, by: image).contains(where: \.exists)
+        return location(of: name, bytes: bytes, for: image) != nil
     }
 
-    /// The path of the first candidate inside the image's directory, or of one outside if that is allowed.
+    /// The path of the file that `image` means by `name`.
+    /// - Throws: `inputUnsupported` if it is outside the image's directory and that is not allowed. Another file of that
+    ///   name inside is not taken instead: it may have other content.
     private func find(_ name: String, bytes: [UInt8]?, by image: ImageFile) throws(ImageError) -> FilePath {
-        let directory = FilePath(image.path).removingLastComponent()
-        let existing = candidates(name, bytes: bytes, by: image).filter(\.exists)
-        if let inside = existing.first(where: { Self.isInside($0, directory) }) { return inside }
-        guard let outside = existing.first else {
+        guard let path = location(of: name, bytes: bytes, for: image) else {
             throw ImageError(
                 .inputUnreadable, "the image needs the file \"\(name)\", which is not there",
                 advice: "put it beside the image", path: image.path, errno: .noSuchFileOrDirectory)
         }
-        guard allowsOutsideFiles else {
+        guard allowsOutsideFiles || Self.isInside(path, FilePath(image.path).removingLastComponent()) else {
             throw ImageError(
                 .inputUnsupported, "the image names a file outside its own directory: \"\(name)\"",
                 advice: "if you trust the image, pass --allow-outside-files", path: image.path)
         }
-        return outside
+        return path
     }
 
-    /// What `image` may mean by `name`, decoded and as it has it.
-    private func candidates(_ name: String, bytes: [UInt8]?, by image: ImageFile) -> [FilePath] {
+    /// Where the file is that `image` means by `name`, be it one it must not name; nil if there is none. The name is
+    /// tried decoded, then as the image has it.
+    private func location(of name: String, bytes: [UInt8]?, for image: ImageFile) -> FilePath? {
         let directory = FilePath(image.path).removingLastComponent()
-        let decoded = Self.candidates(name: FilePath(name), directory: directory)
-        guard let bytes else { return decoded }
-        return decoded + Self.candidates(name: FilePath(bytes: bytes), directory: directory)
+        let names = [FilePath(name)] + (bytes.map { [FilePath(bytes: $0)] } ?? [])
+        let slashed = names.map(\.replacingBackslashes)
+        if let named = (names + slashed).map(directory.pushing).first(where: \.exists) { return named }
+        // No image means itself by the path of a file that is not here.
+        return slashed.flatMap { Self.substitutes(for: $0, directory: directory) }
+            .first { $0.exists && FileIdentity(path: $0.string) != image.identity }
     }
 
-    /// Where `name` may be: as given, with slashes instead of backslashes, in the sibling directory of that name, and
-    /// under its last component beside the image.
-    static func candidates(name: FilePath, directory: FilePath) -> [FilePath] {
-        let slashed = name.replacingBackslashes
-        var candidates = [directory.pushing(name), directory.pushing(slashed)]
-        if let base = slashed.lastComponent {
-            if let parent = slashed.removingLastComponent().lastComponent {
-                candidates.append(directory.appending("..").appending(parent).appending(base))
-            }
-            candidates.append(directory.appending(base))
-        }
-        return candidates
+    /// Where to look for a file whose path leads nowhere: by its last component beside the image, and in a sibling of the
+    /// image's directory that has the name of the file's.
+    private static func substitutes(for path: FilePath, directory: FilePath) -> [FilePath] {
+        guard let base = path.lastComponent else { return [] }
+        let parent = path.removingLastComponent().lastComponent
+        return [directory.appending(base)]
+            + (parent.map { [directory.appending("..").appending($0).appending(base)] } ?? [])
     }
 
     private static func isInside(_ path: FilePath, _ directory: FilePath) -> Bool {

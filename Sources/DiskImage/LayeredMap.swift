@@ -7,9 +7,10 @@ package final class LayeredMap: DiskMap {
     private let parent: (any DiskMap)?
     /// The parent's files follow the layer's.
     private let firstParentFile: Int
-    /// The run that the layer does not have which it told last, and where it starts. The parent may have many extents there,
-    /// and to tell the run may take a look at every entry of the layer's table.
-    private var gap = (start: UInt64(0), extent: Extent(length: 0, content: .unallocated))
+    /// The run that the layer does not have which it told last, where it starts, and whether it may go on, because no more
+    /// of it was asked for. The parent may have many extents there, and to tell the run may take a look at every entry of
+    /// the layer's table.
+    private var gap = (start: UInt64(0), extent: Extent(length: 0, content: .unallocated), mayGoOn: false)
 
     package init(_ layer: any DiskMap, over parent: (any DiskMap)?) {
         self.layer = layer
@@ -20,10 +21,10 @@ package final class LayeredMap: DiskMap {
     }
 
     package func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
-        if offset.bytes < gap.start || offset.bytes - gap.start >= gap.extent.length {
+        if !isInGap(offset.bytes, limit: limit) {
             let extent = try layer.extent(at: offset, limit: limit)
             guard extent.content == .unallocated else { return extent }
-            gap = (offset.bytes, extent)
+            gap = (offset.bytes, extent, extent.length == limit)
         }
         let skipped = offset.bytes - gap.start
         let length = min(limit, gap.extent.length - skipped)
@@ -37,6 +38,12 @@ package final class LayeredMap: DiskMap {
         below.depth += 1
         shiftFiles(of: &below)
         return below
+    }
+
+    /// Whether the gap tells all about `limit` bytes from `offset` on.
+    private func isInGap(_ offset: UInt64, limit: UInt64) -> Bool {
+        guard offset >= gap.start, offset - gap.start < gap.extent.length else { return false }
+        return !gap.mayGoOn || limit <= gap.extent.length - (offset - gap.start)
     }
 
     /// The parent counts its own files.

@@ -94,9 +94,11 @@ final class QCOW2Map: DiskMap {
         let l1Index = Int(offset.bytes / header.l2Coverage)
         guard l1[l1Index] != 0 else {
             var end = l1Index + 1
-            while end < l1.count, l1[end] == 0 { end += 1 }
-            // The last table may describe more than the disk has; the caller's limit does not.
-            let run = end == l1.count ? limit : UInt64(end) * header.l2Coverage - offset.bytes
+            var run = header.l2Coverage - offset.bytes % header.l2Coverage
+            while run < limit, l1[end] == 0 {
+                end += 1
+                run += header.l2Coverage
+            }
             return Extent(length: min(run, limit), content: .unallocated)
         }
         try load(l1Index)
@@ -205,7 +207,8 @@ final class QCOW2Map: DiskMap {
         guard range.lowerBound < file.size else {
             throw damaged(index, "points past the end of the file: compressed data at byte \(range.lowerBound)")
         }
-        guard !metadata.intersect(range.lowerBound..<min(range.upperBound, file.size)) else {
+        // Where the data ends is not known: the entry only tells a sector at or behind its end.
+        guard !metadata.intersect(range.lowerBound..<range.lowerBound + 1) else {
             throw damaged(index, "points at the qcow2's own tables")
         }
         return Extent(

@@ -126,7 +126,12 @@ package struct QCOW2Reader: ImageReader {
         return try opener.openImage(backing, backingFormat, backingOpener)
     }
 
-    private var backingFormat: ImageFormat? { extensions.backingFormat.map(ImageFormat.init(rawValue:)) }
+    private var backingFormat: ImageFormat? {
+        extensions.backingFormat.map { name in
+            // QEMU's drivers for files and devices themselves: what is in them is raw.
+            ["file", "host_device"].contains(name) ? .raw : ImageFormat(rawValue: name)
+        }
+    }
 
     private func openBackingMap() throws(ImageError) -> (any DiskMap)? {
         guard let reader = try openParent() else { return nil }

@@ -23,13 +23,28 @@ struct ForeignSignature {
         (Array("BZh".utf8), 0, "a bzip2 file"),
         ([0x50, 0x4B, 0x03, 0x04], 0, "a ZIP file"),
         ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], 0, "a 7-Zip file"),
+        ([0x04, 0x22, 0x4D, 0x18], 0, "an LZ4 file"),
+        (Array("LZIP".utf8) + [1], 0, "an lzip file"),
+        ([0x89, 0x4C, 0x5A, 0x4F, 0x00, 0x0D, 0x0A, 0x1A, 0x0A], 0, "an lzop file"),
+        (Array("Rar!".utf8) + [0x1A, 0x07], 0, "a RAR file"),
+        (Array("MSWIM".utf8) + [0, 0, 0], 0, "a Windows image (WIM)"),
+        (Array("EVF".utf8) + [0x09, 0x0D, 0x0A, 0xFF, 0x00], 0, "an EnCase image (E01)"),
+        (Array("AFF10".utf8) + [0x0D, 0x0A, 0x00], 0, "an AFF image"),
+        (Array("Bochs Virtual HD Image".utf8), 0, "a Bochs disk"),
+        (Array("#!/bin/sh\n#V2.0 Format".utf8), 0, "a compressed loop image (cloop)"),
+        ([0x3A, 0xFF, 0x26, 0xED], 0, "an Android sparse image"),
         (Array("<?xml".utf8), 0, "an XML file"),
+        (Array("<!DOCTYPE".utf8), 0, "a web page"),
     ]
 
     /// What `probe` carries the mark of, nil for nothing known.
     static func find(in probe: ProbeData, path: String) -> ForeignSignature? {
         if let match = table.first(where: { probe.has($0.bytes, at: $0.offset) }) {
             return ForeignSignature(description: match.name, advice: forceAdvice)
+        }
+        if probe.suffix.starts(with: Array("koly".utf8)), probe.suffix.count == 512 {
+            return ForeignSignature(
+                description: "an Apple disk image (DMG)", advice: "convert it first: dmg2img; \(forceAdvice)")
         }
         // A fixed VHD is a raw disk with a footer of 512 (old ones: 511) bytes; this one was not recognised.
         if probe.suffix.starts(with: vhdCookie) || probe.suffix.dropFirst().starts(with: vhdCookie) {

@@ -42,7 +42,8 @@ struct COWDHeader {
 
     var layout: GrainLayout {
         GrainLayout(
-            grainLength: UInt64(grainSize) * VMDK.sectorSize, tableEntries: Self.tableEntries,
+            capacity: UInt64(sectors) * VMDK.sectorSize, grainLength: UInt64(grainSize) * VMDK.sectorSize,
+            tableEntries: Self.tableEntries,
             directoryOffset: UInt64(directoryOffset) * VMDK.sectorSize, directoryEntries: Int(directoryEntries),
             compressedHeaderLength: nil, reserved: [0..<UInt64(Self.length)])
     }

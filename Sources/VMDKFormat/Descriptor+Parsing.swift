@@ -56,7 +56,7 @@ extension Descriptor {
         switch key.lowercased() {
         case "cid": contentID = try identifier()
         case "parentcid": parentContentID = try identifier()
-        case "parentfilenamehint": parentFileNameHint = value
+        case "parentfilenamehint": parentFileNameHint = value.isEmpty ? nil : value
         case "createtype": createType = value
         case let name where name.hasPrefix("ddb."): database.append((key, value))
         default: break  // version, encoding, isNativeSnapshot, changeTrackPath: nothing that changes the data

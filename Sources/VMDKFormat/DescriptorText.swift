@@ -4,15 +4,15 @@ import Glibc
 struct DescriptorText {
     struct Line {
         var text: String
-        /// The bytes, if they are not UTF-8.
+        /// The bytes, if ``text`` is not what they are as UTF-8.
         var bytes: [UInt8]?
     }
 
     private(set) var lines: [Line] = []
 
     /// Splits `bytes` up to the first NUL; LF, CR and CRLF all end a line (an empty one between CR and LF is harmless).
-    /// Surrounding blanks are dropped. Lines that are not UTF-8 are decoded as the descriptor's own `encoding` says,
-    /// which may be in any line.
+    /// Surrounding blanks are dropped. Lines with other bytes than ASCII are decoded as the descriptor's own `encoding`
+    /// says, which may be in any line, or as UTF-8 if it says nothing that is known.
     init(_ bytes: some Collection<UInt8>) {
         let content = bytes.prefix { $0 != 0 }
         let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
@@ -22,14 +22,17 @@ struct DescriptorText {
             return Array(trimmed.prefix(trimmed.count - trimmed.reversed().prefix(while: Self.isBlank).count))
         }
         lines = kept.map { Line(text: String(validating: $0, as: UTF8.self) ?? "", bytes: nil) }
-        let foreign = kept.indices.filter { lines[$0].text.isEmpty && !kept[$0].isEmpty }
+        let foreign = kept.indices.filter { !kept[$0].allSatisfy { $0 < 0x80 } }
         guard !foreign.isEmpty else { return }
         let encoding = lines.lazy.compactMap { Self.encoding($0.text) }.first
         for index in foreign {
-            let decoded = encoding.flatMap { Self.decode(kept[index], from: $0) }
-            // Each byte a character, as in Latin-1, keeps the rest of the line legible.
-            let text = decoded ?? String(String.UnicodeScalarView(kept[index].map { Unicode.Scalar($0) }))
-            lines[index] = Line(text: text, bytes: kept[index])
+            if let decoded = encoding.flatMap({ Self.decode(kept[index], from: $0) }) {
+                lines[index] = Line(text: decoded, bytes: kept[index])
+            } else if lines[index].text.isEmpty {
+                // Each byte a character, as in Latin-1, keeps the rest of the line legible.
+                let text = String(String.UnicodeScalarView(kept[index].map { Unicode.Scalar($0) }))
+                lines[index] = Line(text: text, bytes: kept[index])
+            }
         }
     }
 
@@ -45,10 +48,11 @@ struct DescriptorText {
     /// list: converters for arbitrary encodings have had their share of holes (CVE-2024-2961).
     private static let encodings = [
         "windows-1250": "CP1250", "windows-1251": "CP1251", "windows-1252": "CP1252", "iso-8859-1": "CP1252",
-        "gbk": "GBK", "gb2312": "GBK", "big5": "BIG5",
+        "gbk": "GBK", "gb2312": "GBK", "gb18030": "GB18030", "windows-936": "GBK", "cp936": "GBK",
+        "big5": "BIG5", "windows-950": "BIG5", "cp950": "BIG5",
         // Microsoft's Shift_JIS, in which a backslash is one.
-        "shift_jis": "CP932",
-        "euc-kr": "UHC", "windows-949": "UHC",
+        "shift_jis": "CP932", "shift-jis": "CP932", "windows-31j": "CP932", "windows-932": "CP932", "cp932": "CP932",
+        "euc-kr": "UHC", "windows-949": "UHC", "cp949": "UHC",
     ]
 
     /// Decodes by the C library's tables.

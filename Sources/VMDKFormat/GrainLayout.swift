@@ -1,5 +1,7 @@
 /// Where a sparse extent keeps its tables and how large its grains are: what KDMV and COWD headers have in common.
 struct GrainLayout {
+    /// Bytes of virtual disk, according to the header.
+    var capacity: UInt64
     /// Bytes of a grain, a power of two.
     var grainLength: UInt64
     /// Entries of a grain table.
@@ -34,7 +36,8 @@ extension SparseHeader {
         }
         let hasRedundant = flags.contains(.redundantDirectory) && redundantDirectoryOffset != 0
         return GrainLayout(
-            grainLength: grainLength, tableEntries: grainTableEntries, directoryOffset: bytes(directoryOffset),
+            capacity: capacity * VMDK.sectorSize, grainLength: grainLength, tableEntries: grainTableEntries,
+            directoryOffset: bytes(directoryOffset),
             redundantDirectoryOffset: hasRedundant ? bytes(redundantDirectoryOffset) : nil,
             directoryEntries: Int(directoryEntries),
             compressedHeaderLength: isCompressed ? (flags.contains(.markers) ? 12 : 4) : nil, reserved: reserved)

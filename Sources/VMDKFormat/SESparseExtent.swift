@@ -57,8 +57,11 @@ final class SESparseExtent {
         let within = offset % SESparseHeader.tableCoverage
         guard directory[tableIndex] != nil else {
             var end = tableIndex + 1
-            while end < directory.count, directory[end] == nil { end += 1 }
-            let run = end == directory.count ? limit : UInt64(end) * SESparseHeader.tableCoverage - offset
+            var run = SESparseHeader.tableCoverage - within
+            while run < limit, directory[end] == nil {
+                end += 1
+                run += SESparseHeader.tableCoverage
+            }
             return Extent(length: min(run, limit), content: .unallocated)
         }
         try load(tableIndex)

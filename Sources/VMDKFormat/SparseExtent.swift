@@ -7,8 +7,9 @@ final class SparseExtent {
     /// The file's number in the disk's map.
     private let fileIndex: Int
     private let layout: GrainLayout
-    /// Bytes of virtual disk, from the extent line where there is one.
-    let length: UInt64
+    /// Bytes of virtual disk that the tables describe. The extent line may say that there are more: nothing is allocated
+    /// there.
+    private let length: UInt64
     private let directory: GrainDirectory
     /// The copy that some writers keep, with tables of its own; read when the first has proved damaged.
     private var redundant: GrainDirectory?
@@ -19,7 +20,7 @@ final class SparseExtent {
 
     /// - Parameters:
     ///   - layout: from the header, or from the footer of a stream.
-    ///   - length: bytes of virtual disk.
+    ///   - length: bytes of virtual disk, from the extent line where there is one.
     ///   - findings: is told if the redundant tables had to be used.
     ///   - tolerant: leave out tables that can't be read; to ask for what they describe is an error then.
     init(
@@ -28,7 +29,7 @@ final class SparseExtent {
         self.file = file
         self.fileIndex = fileIndex
         self.layout = layout
-        self.length = length
+        self.length = min(length, layout.capacity)
         self.findings = findings
         do throws(ImageError) {
             directory = try GrainDirectory(file: file, offset: layout.directoryOffset, layout: layout)
@@ -60,16 +61,19 @@ final class SparseExtent {
         layout.redundantDirectoryOffset.flatMap { try? GrainDirectory(file: file, offset: $0, layout: layout) }
     }
 
-    /// The extent of the disk map at `offset` of this extent, at most `limit` bytes, all inside ``length``.
+    /// The extent of the disk map at `offset` of this extent, at most `limit` bytes.
     func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> Extent {
         let tableIndex = Int(offset / layout.tableCoverage)
-        guard tableIndex < directory.tables.count else { return Extent(length: limit, content: .unallocated) }
+        guard offset < length, tableIndex < directory.tables.count else {
+            return Extent(length: limit, content: .unallocated)
+        }
+        let described = min(limit, length - offset)
         guard directory.tables[tableIndex] != 0 else {
-            return absentTables(from: tableIndex, offset: offset, limit: limit)
+            return absentTables(from: tableIndex, offset: offset, limit: described)
         }
         try load(tableIndex)
         let within = offset % layout.tableCoverage
-        let limit = min(limit, layout.tableCoverage - within)
+        let limit = min(described, layout.tableCoverage - within)
         if table.entries.isEmpty { return Extent(length: limit, content: .unallocated) }
         let entry = Int(within / layout.grainLength)
         let skipped = within % layout.grainLength
@@ -83,9 +87,11 @@ final class SparseExtent {
 
     private func absentTables(from tableIndex: Int, offset: UInt64, limit: UInt64) -> Extent {
         var end = tableIndex + 1
-        while end < directory.tables.count, directory.tables[end] == 0 { end += 1 }
-        // Behind the last table nothing is allocated, up to the length that the descriptor gives.
-        let run = end == directory.tables.count ? limit : UInt64(end) * layout.tableCoverage - offset
+        var run = layout.tableCoverage - offset % layout.tableCoverage
+        while run < limit, end < directory.tables.count, directory.tables[end] == 0 {
+            end += 1
+            run += layout.tableCoverage
+        }
         return Extent(length: min(run, limit), content: .unallocated)
     }
 

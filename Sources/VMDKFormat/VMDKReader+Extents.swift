@@ -142,15 +142,30 @@ extension VMDKReader {
                         + "the file has \(file.size)", at: file.size, advice: "copy it again")
             }
             return OpenedExtent(length: length, storage: .flat(file: number, offset: offset))
-        case .sparse:
-            let header = try openSparse(file)
-            let length = try Self.length(of: file, header: header, line: line)
-            return OpenedExtent(length: length, storage: .sparse(file: number, header: header))
+        case .sparse, .vmfsSparse, .seSparse:
+            return try openGrains(number, file, line)
+        }
+    }
+
+    /// Opens a file of grains. Its magic decides which kind it is; without one it should be what its line says.
+    private static func openGrains(
+        _ number: Int, _ file: ImageFile, _ line: ExtentLine
+    ) throws(ImageError) -> OpenedExtent {
+        let length = line.sectors * VMDK.sectorSize
+        let magics: [(magic: [UInt8], kind: ExtentLine.Kind)] = [
+            (VMDK.sparseMagic, .sparse), (VMDK.cowdMagic, .vmfsSparse), (VMDK.seSparseMagic, .seSparse),
+        ]
+        let prefix = try file.readPrefix(VMDK.seSparseMagic.count)
+        switch magics.first(where: { prefix.starts(with: $0.magic) })?.kind ?? line.kind {
         case .vmfsSparse:
             return OpenedExtent(length: length, storage: .cowd(file: number, header: try COWDHeader(file: file)))
         case .seSparse:
             return OpenedExtent(
                 length: length, storage: .seSparse(file: number, header: try SESparseHeader(file: file)))
+        default:
+            let header = try openSparse(file)
+            let length = try Self.length(of: file, header: header, line: line)
+            return OpenedExtent(length: length, storage: .sparse(file: number, header: header))
         }
     }
 

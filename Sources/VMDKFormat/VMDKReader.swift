@@ -31,7 +31,10 @@ package struct VMDKReader: ImageReader {
             let header = try Self.openSparse(file)
             descriptor = try Self.embeddedDescriptor(of: file, header: header)
             let length = try Self.length(of: file, header: header, line: descriptor.extents.first)
-            extents = [OpenedExtent(length: length, storage: .sparse(file: 0, header: header))]
+            let isReadable = descriptor.extents.first?.access != ExtentLine.Access.none
+            extents = [
+                OpenedExtent(length: length, storage: isReadable ? .sparse(file: 0, header: header) : .zero)
+            ]
             files = [file]
         } else {
             descriptor = try Self.textDescriptor(of: file)

@@ -59,6 +59,19 @@ import V2VConvert
         try QEMU.requireIdentical(raw, try await convert(source), format: "qcow2")
     }
 
+    /// The oldest form of tar has no magic; short names are all it can hold.
+    @Test func anArchiveWithoutAMagicIsNoRawDisk() async throws {
+        try directory.write(try streamImage(), to: "in/disk.vmdk", parents: true)
+        try directory.write(Array(OVF.text([.init("disk.vmdk", capacity: 9)]).utf8), to: "in/vm.ovf")
+        for files in [["vm.ovf", "disk.vmdk"], ["disk.vmdk", "vm.ovf"]] {
+            try Packer.tool("tar", "v7").pack(directory.file("in"), files, directory.file("vm.ova"))
+            try await requireRight(directory.file("vm.ova"))
+        }
+        // Without an OVF it is an archive all the same.
+        try Packer.tool("tar", "v7").pack(directory.file("in"), ["disk.vmdk"], directory.file("files.tar"))
+        #expect(await failure(DiskImageSource(path: directory.file("files.tar")))?.code == .inputFormat)
+    }
+
     @Test(.enabled(if: Capabilities.has("bsdtar")), arguments: Packer.all)
     func everyKindOfArchive(packer: Packer) async throws {
         // Longer than a tar header's name, shorter than with its prefix.

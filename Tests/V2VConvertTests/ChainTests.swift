@@ -53,6 +53,52 @@ import V2VConvert
         try await requireRight(parent, "vmdk")
     }
 
+    /// As ESXi does where a snapshot is kept in another directory than its base.
+    @Test func aVMDKSnapshotMayHaveTheNameOfItsParent() async throws {
+        for name in ["base", "snapshot"] {
+            try FileManager.default.createDirectory(atPath: directory.file(name), withIntermediateDirectories: true)
+        }
+        let parent = directory.file("base/disk.vmdk")
+        try QEMU.convert(raw, to: parent, format: "vmdk")
+        let child = directory.file("snapshot/disk.vmdk")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "vmdk", "-b", "../base/disk.vmdk", "-F", "vmdk", child])
+        try scribble(child, "vmdk", seed: 5)
+        let expected = directory.file("expected.raw")
+        try Tool.check("qemu-img", ["convert", "-f", "vmdk", "-O", "raw", child, expected])
+        var bytes = try contents(of: child)
+        for hint in ["../base/disk.vmdk", "/vmfs/base/disk.vmdk"] {
+            let start = try #require(bytes.firstRange(of: Array("parentFileNameHint=\"".utf8))?.upperBound)
+            let end = try #require(bytes[start...].firstIndex(of: UInt8(ascii: "\n")))
+            // The text may grow into the padding behind it.
+            let longer = Array("\(hint)\"".utf8)
+            bytes.replaceSubrange(start..<end, with: longer)
+            let text = try #require(bytes[end...].firstIndex(of: 0))
+            let surplus = longer.count - (end - start)
+            if surplus > 0 { bytes.removeSubrange(text..<text + surplus) }
+            try Tool.write(bytes, to: child)
+            var converter = Converter(
+                source: DiskImageSource(path: child), target: DiskImageTarget(path: directory.file("out.raw")))
+            converter.source.allowsOutsideFiles = true
+            converter.target.existing = .replace
+            try await converter.convert()
+            try QEMU.requireIdentical(expected, directory.file("out.raw"), format: "raw")
+        }
+    }
+
+    /// libvirt has written the names of QEMU's drivers for files and devices.
+    @Test(arguments: ["file", "host_device"])
+    func aBackingFormatMayBeTheDriverOfAFile(format: String) async throws {
+        let overlay = directory.file("overlay.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw", overlay])
+        try scribble(overlay, "qcow2", seed: 3)
+        let expected = directory.file("expected.raw")
+        try Tool.check("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", overlay, expected])
+        try Tool.check("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", "disk.raw", "-F", format, overlay])
+        let target = DiskImageTarget(path: directory.file("out.raw"))
+        try await Converter(source: DiskImageSource(path: overlay), target: target).convert()
+        try QEMU.requireIdentical(expected, directory.file("out.raw"), format: "raw")
+    }
+
     @Test(arguments: ["qcow2", "raw", "vmdk"], [nil, "17M", "8M"])
     func qcow2OverlaysOverEveryFormat(format: String, otherSize: String?) async throws {
         let base = directory.file("base." + format)

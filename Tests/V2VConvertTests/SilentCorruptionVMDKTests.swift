@@ -127,6 +127,38 @@ import V2VConvert
 
     // MARK: Beyond the table
 
+    @Test func aFileInsideIsNotTakenForOneOfThatNameOutside() async throws {
+        try directory.write(content, to: "base/disk.bin", parents: true)
+        try directory.write([UInt8](repeating: 0x55, count: content.count), to: "in/disk.bin", parents: true)
+        let text = "createType=\"custom\"\nRW \(content.count / 512) FLAT \"../base/disk.bin\" 0\n"
+        let image = try directory.write(Array(text.utf8), to: "in/image.vmdk")
+        #expect(await failure(of: image)?.code == .inputUnsupported)
+        var converter = Converter(
+            source: DiskImageSource(path: image), target: DiskImageTarget(path: directory.file("out.raw")))
+        converter.source.allowsOutsideFiles = true
+        try await converter.convert()
+        #expect(try contents(of: directory.file("out.raw")) == content)
+    }
+
+    /// Where the extent line says that there are more sectors, what the tables have there is not the disk's.
+    @Test(arguments: [10_000, 16_384])
+    func behindTheHeadersCapacityNothingIsAllocated(capacity: Int) async throws {
+        let image = try sparse(content)
+        var bytes = try contents(of: image)
+        bytes.replaceSubrange(12..<20, with: littleEndian(UInt64(capacity)))
+        try Tool.write(bytes, to: image)
+        let rest = [UInt8](repeating: 0, count: content.count - capacity * 512)
+        #expect(try await converted(image) == content[..<(capacity * 512)] + rest)
+    }
+
+    @Test(arguments: [("windows-1252", [0xC3, 0xA4], "Ã¤"), ("cp936", [0xD6, 0xD0, 0xCE, 0xC4], "中文")])
+    func theDeclaredEncodingOfANameComesFirst(encoding: String, bytes: [UInt8], name: String) async throws {
+        try directory.write(content, to: name + ".bin")
+        let line = Array("encoding=\"\(encoding)\"\nRW \(content.count / 512) FLAT \"".utf8) + bytes
+        let image = try directory.write(line + Array(".bin\" 0\n".utf8), to: "image.vmdk")
+        #expect(try await converted(image) == content)
+    }
+
     @Test(arguments: ["directory past the end", "directory at 0", "table past the end", "grain past the end"])
     func redundantTablesServeWhereTheFirstAreDamaged(damage: String) async throws {
         let image = try sparse(content)

@@ -63,6 +63,7 @@ import Testing
         #expect(try Descriptor(parsing: Array("parentCID=12345678\n".utf8)).hasParent)
         #expect(try Descriptor(parsing: Array("parentFileNameHint=\"base.vmdk\"\n".utf8)).hasParent)
         #expect(try !Descriptor(parsing: Array("parentCID=FFFFFFFF\n".utf8)).hasParent)
+        #expect(try !Descriptor(parsing: Array("parentFileNameHint=\"\"\n".utf8)).hasParent)
     }
 
     @Test(arguments: [
