@@ -49,6 +49,11 @@ public struct ImageResizing: Sendable {
                 .invalidOption, "the disk has \(oldSize) bytes and would lose all that is behind byte \(newSize)",
                 advice: "pass --shrink if nothing there is needed", path: image.path)
         }
+        guard newSize >= oldSize || preallocation == .off else {
+            throw ImageError(
+                .invalidOption, "only what a disk grows by can be preallocated", advice: "leave out --preallocation",
+                path: image.path)
+        }
         switch reader {
         case is RawReader: try resizeRaw(file, from: oldSize, to: newSize)
         case let qcow2 as QCOW2Reader:
