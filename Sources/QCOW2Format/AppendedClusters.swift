@@ -61,7 +61,7 @@ struct AppendedClusters {
                 guard let old = try table.block(index) else {
                     throw file.damaged(
                         "refcount block \(index) is not inside the file",
-                        advice: "repair it first: qemu-img check -r all")
+                        advice: "repair it first: v2v-convert check -r all")
                 }
                 block = old
             }
@@ -70,7 +70,7 @@ struct AppendedClusters {
                 guard block[Int(cluster - first)] == 0 else {
                     throw file.damaged(
                         "the refcounts say that clusters behind the end of the file are in use",
-                        advice: "repair it first: qemu-img check -r all")
+                        advice: "repair it first: v2v-convert check -r all")
                 }
                 block[Int(cluster - first)] = 1
             }

@@ -68,7 +68,7 @@ extension QCOW2Reader {
         guard header.incompatible.isDisjoint(with: [.dirty, .corrupt]) else {
             throw file.damaged(
                 "the image was not closed properly, or is marked corrupt", at: 72,
-                advice: "repair it first: qemu-img check -r all")
+                advice: "repair it first: v2v-convert check -r all")
         }
     }
 

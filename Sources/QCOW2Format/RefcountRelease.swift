@@ -55,7 +55,7 @@ struct RefcountRelease {
         guard let count = current?.block[Int(cluster % table.clustersPerBlock)], count > 0 else {
             throw file.damaged(
                 "a cluster in use is not counted", at: cluster * clusterSize,
-                advice: "repair it first: qemu-img check -r all")
+                advice: "repair it first: v2v-convert check -r all")
         }
         return count
     }

@@ -85,7 +85,8 @@ extension DiskImageTarget {
         case .qcow2(let options) where options.preallocation == .falloc || options.preallocation == .full:
             // Every cluster has its place whatever is written.
             let size = try Self.requireSize(virtualSize, for: "a preallocated disk")
-            return try makeQCOW2Writer(options, virtualSize: size).fullSizes
+            let writer: any ImageWriter = try makeQCOW2Writer(options, virtualSize: size)
+            return writer.fullSizes
         default:
             return nil
         }

@@ -53,6 +53,7 @@ public struct ImageCreation: Sendable {
         let writer = try target.makeWriter(format, virtualSize: virtualSize) {
             UniformMap(virtualSize: virtualSize, content: .zero)
         }
+        for warning in writer.warnings { logger.warning("\(target.path): \(warning)") }
         let output = try Output(
             path: target.path, companions: writer.companions, kind: target.outputKind(virtualSize: virtualSize),
             sources: opener.opened.identities, usesDirectIO: true, job: job)

@@ -6,7 +6,7 @@ import RawFormat
 /// Changes the size of a disk in its image, in place: raw and qcow2, as `qemu-img resize` does.
 ///
 /// A qcow2 image is at every moment, also after a crash, the old one or the new one; an interruption may leave storage in it
-/// that nothing uses (`qemu-img check -r leaks` finds it).
+/// that nothing uses (`v2v-convert check -r leaks` finds it).
 public struct ImageResizing: Sendable {
     /// A new size, in bytes.
     public enum Size: Sendable, Equatable {

@@ -60,7 +60,7 @@ struct CheckCommand: AsyncParsableCommand {
             throw error
         }
         guard let result else {
-            Terminal.error("This image format does not support \(repair == nil ? "checks" : "repairs")")
+            Terminal.error("v2v-convert: This image format does not support \(repair == nil ? "checks" : "repairs")")
             throw ExitCode(ExitStatus.uncheckable)
         }
         if !quiet {

@@ -55,6 +55,7 @@ struct ConvertCommand: AsyncParsableCommand {
               vhdx   subformat=dynamic|fixed (dynamic), block_size=1M..256M (8M to 64M, by the size), log_size=1M..4095M \
             (1M), block_state_zero=on|off (on)
               raw    preallocation=off|falloc|full (off)
+              all    nocow and extent_size_hint are taken for qemu-img's sake
 
             EXIT STATUS:
               0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \

@@ -25,7 +25,9 @@ struct CreateCommand: AsyncParsableCommand {
         help: "Size of the disk in bytes, or with a suffix k, M, G, T, P or E. Default: the backing file's.")
     var size: Size?
 
-    @Option(name: [.customShort("f"), .long], help: "Format of the image: qcow2, vmdk or raw. Default: its extension.")
+    @Option(
+        name: [.customShort("f"), .long],
+        help: "Format of the image: qcow2, vmdk, vpc (VHD), vhdx or raw. Default: its extension.")
     var format: String?
 
     @Option(

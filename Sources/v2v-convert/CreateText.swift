@@ -13,7 +13,8 @@ enum CreateText {
             options =
                 [size] + (vmdk.adapterType.map { ["adapter_type=\($0.rawValue)"] } ?? [])
                 + ["hwversion=\(vmdk.hardwareVersion)", "subformat=\(vmdk.subformat.rawValue)"]
-        case .vhd(let vhd): options = [size, "subformat=\(vhd.subformat.rawValue)", "force_size=\(flag(vhd.keepsSize))"]
+        case .vhd(let vhd):
+            options = [size, "subformat=\(vhd.subformat.rawValue)", "force_size=\(flag(vhd.keepsSize))"]
         case .vhdx(let vhdx):
             options =
                 [size, "log_size=\(vhdx.logSize)", "block_size=\(vhdx.blockSize)"]

@@ -29,7 +29,7 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(name: [.customShort("f"), .long], help: "Format of the image. Default: its content.")
     var format: String?
 
-    @Option(name: .customShort("O"), help: "Format of the output: qcow2, vmdk or raw. Default: raw.")
+    @Option(name: .customShort("O"), help: "Format of the output: qcow2, vmdk, vpc (VHD), vhdx or raw. Default: raw.")
     var outputFormat = "raw"
 
     @Option(

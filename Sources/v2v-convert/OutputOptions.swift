@@ -34,6 +34,8 @@ struct OutputOptions {
     /// The target format called `name` with these options; nil name: none may be given.
     func format(_ name: ImageFormat) throws(ImageError) -> TargetFormat {
         var rest = values
+        // Hints to the filesystem, which scripts for qemu-img give; the output is written in large pieces anyway.
+        for hint in ["extent_size_hint", "nocow"] { rest[hint] = nil }
         let format: TargetFormat
         switch name {
         case .raw: format = .raw(try raw(&rest))

@@ -40,7 +40,8 @@ struct ResizeCommand: ParsableCommand {
     var quiet = false
 
     func run() throws {
-        // What starts with a dash is a smaller size or an option that doesn't exist.
+        // What starts with a dash is a smaller size or an option that doesn't exist; `--` stands before the one.
+        let arguments = arguments.filter { $0 != "--" }
         guard arguments.count == 2, let size = Self.size(arguments[1]), !arguments[0].hasPrefix("-") else {
             let unknown = arguments.first { $0.hasPrefix("-") && Self.size($0) == nil }
             throw ImageError(

@@ -149,7 +149,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["-O", "vhdx"], ["-f", "hologram"], ["-o", "cluster_size=3000"], ["-o", "nonsense=1"], ["-o", "cluster_size"],
+        ["-O", "vdi"], ["-f", "hologram"], ["-o", "cluster_size=3000"], ["-o", "nonsense=1"], ["-o", "cluster_size"],
         ["-o", "compat=0.10,compression_type=zstd"], ["-o", "refcount_bits=3"], ["-o", "compat=0.10,refcount_bits=8"],
         ["-c", "--compression-level", "13"], ["-c", "--window", "4k", "--compression-level", "10"], ["--window", "4k"],
         ["-c", "--window", "8k"], ["-c", "--window", "4k", "-o", "compression_type=zstd"],
@@ -177,7 +177,7 @@ import Testing
 
     @Test func wantsAFormatWhereTheNameTellsNone() throws {
         #expect(try run([vmdk, directory.file("out")]).status == 2)
-        #expect(try run([vmdk, directory.file("out.vhdx")]).status == 2)
+        #expect(try run([vmdk, directory.file("out.vdi")]).status == 2)
         #expect(try run([vmdk]).status == 2)
     }
 

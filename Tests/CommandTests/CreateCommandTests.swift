@@ -35,6 +35,9 @@ import Testing
             }
         }
         #expect(infos[0] == infos[1])
+        if size != "0", options.contains("falloc") || options.contains("full") {
+            #expect(try #require(Int(try Tool.check("stat", ["-c", "%b", ours]).dropLast())) * 512 >= 5_000_000)
+        }
     }
 
     @Test(
@@ -49,6 +52,15 @@ import Testing
         let empty = directory.file("empty.raw")
         try Tool.check("truncate", ["-s", "3G", empty])
         try QEMU.requireIdentical(empty, path, format: "vmdk")
+    }
+
+    @Test(arguments: ["vpc", "vhdx"], ["dynamic", "fixed"])
+    func vhdIsReadByQEMU(format: String, subformat: String) throws {
+        let path = directory.file("disk.vhd")
+        #expect(try create(["-q", "-f", format, "-o", "subformat=\(subformat)", path, "40M"]).output.isEmpty)
+        let empty = try directory.write([], to: "empty.raw")
+        try Tool.check("truncate", ["-s", "40M", empty])
+        #expect(try QEMU.areIdentical(empty, path, format: format))
     }
 
     @Test(arguments: ["off", "falloc", "full"])

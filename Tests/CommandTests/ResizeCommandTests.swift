@@ -89,7 +89,7 @@ import Testing
         if preallocation != "off" {
             #expect(try #require(Int(try Tool.check("stat", ["-c", "%b", raw]).dropLast())) * 512 >= 7 << 20)
         }
-        #expect(try resize("--shrink", raw, "-8M").status == 0)
+        #expect(try resize("--shrink", "--", raw, "-8M").status == 0)
         #expect(try contents(of: raw) == Array(grown.dropLast(8 << 20)))
     }
 

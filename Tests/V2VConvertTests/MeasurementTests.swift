@@ -6,7 +6,7 @@ import V2VConvert
 /// A measurement tells the sizes of the files that a conversion writes, which are the judge.
 @Suite struct MeasurementTests {
     static let variants =
-        TargetVariant.main + TargetVariant.vmdk
+        TargetVariant.main + TargetVariant.vmdk + TargetVariant.vhd
         + TargetVariant.special.filter { !$0.name.contains("cluster 2097152") && !$0.name.contains("level") }
 
     @Test(arguments: variants)
@@ -29,7 +29,9 @@ import V2VConvert
     }
 
     /// Where the map knows every zero it tells as much as reading.
-    @Test(arguments: TargetVariant.main.filter { !$0.compresses } + [TargetVariant.vmdk[0], TargetVariant.vmdk[2]])
+    @Test(
+        arguments: TargetVariant.main.filter { !$0.compresses } + [TargetVariant.vmdk[0], TargetVariant.vmdk[2]]
+            + TargetVariant.vhd.filter { ["vhd dynamic", "vhdx dynamic"].contains($0.name) })
     func theMapIsEnoughWhereItKnowsTheZeros(variant: TargetVariant) async throws {
         let directory = try TemporaryDirectory()
         let image = directory.file("disk.qcow2")
