@@ -5,7 +5,7 @@ import ByteLayout
 ///  0 name[100] │ 100 mode, owner, group │ 124 size[12] │ 136 time │ 148 checksum[8] │ 156 type │ 157 link target[100]
 ///  257 magic "ustar" │ 263 version, names of owner and group, device numbers │ 345 prefix[155]
 /// ```
-/// The oldest form, of Unix version 7, ends before the magic, and only its checksum tells what it is.
+/// The oldest form, of Unix version 7, has zeros for the magic, and only its checksum tells what it is.
 ///
 /// Source of the facts: POSIX.1-2017 (pax), GNU tar's manual on its own extensions.
 struct TarHeader {
@@ -30,13 +30,13 @@ struct TarHeader {
     /// Whether `prefix` begins with the header of a tar archive, as far as its marks tell.
     static func isRecognisable(_ prefix: [UInt8]) -> Bool {
         if prefix.dropFirst(magicOffset).starts(with: magic) { return true }
-        return prefix.count >= length && prefix[0] != 0 && prefix[magicOffset..<length].allSatisfy { $0 == 0 }
-            && (try? TarHeader(parsing: Array(prefix[..<length]))) != nil
+        return prefix.count >= length && prefix[0] != 0 && (try? TarHeader(parsing: Array(prefix[..<length]))) != nil
     }
 
     init(parsing bytes: [UInt8]) throws(Invalid) {
         let hasMagic = bytes[Self.magicOffset...].starts(with: Self.magic)
-        guard hasMagic || bytes[Self.magicOffset...].allSatisfy({ $0 == 0 }) else {
+        // GNU tar leaves only the magic and the version out.
+        guard hasMagic || bytes[Self.magicOffset..<Self.magicOffset + 8].allSatisfy({ $0 == 0 }) else {
             throw Invalid(message: "there is no tar header")
         }
         guard let stored = Self.number(bytes[148..<156]), stored == Self.checksum(bytes) else {
