@@ -10,6 +10,12 @@ extension DiskImageTarget {
                 .invalidOption, "a VMDK of the form \(options.subformat.rawValue) can't be compressed",
                 advice: "leave out -c or use -o subformat=streamOptimized")
         }
+        let isSparse = options.subformat == .monolithicSparse || options.subformat == .twoGbMaxExtentSparse
+        guard isSparse || !options.allowsZeroedGrains else {
+            throw ImageError(
+                .invalidOption, "a VMDK of the form \(options.subformat.rawValue) has no zeroed grains",
+                advice: "leave out -o zeroed_grain")
+        }
         guard deflateWindow == .kib32 else {
             throw ImageError(.invalidOption, "a VMDK is compressed with a window of 32k", advice: "leave out --window")
         }

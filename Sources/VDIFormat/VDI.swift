@@ -10,6 +10,6 @@ enum VDI {
     static let version: UInt32 = 0x0001_0001
     /// Bytes of the header that are read.
     static let headerLength = 456
-    /// Most blocks of a disk: 64 MiB of map, which is 16 TiB in blocks of 1 MiB.
-    static let maximumBlocks: UInt32 = 16 << 20
+    /// QEMU's limit of a disk: 2 GiB of map, which is 512 TiB in blocks of 1 MiB.
+    static let maximumBlocks: UInt32 = 0x1FFF_FF80
 }

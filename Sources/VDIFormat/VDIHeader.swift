@@ -73,7 +73,7 @@ struct VDIHeader {
             throw file.damaged("\(blockExtra) bytes before each VDI block are impossible", at: 380)
         }
         guard blockCount <= VDI.maximumBlocks else {
-            throw file.damaged("a VDI of \(blockCount) blocks is impossibly large", at: 384)
+            throw file.damaged("a VDI of \(blockCount) blocks is larger than any (\(VDI.maximumBlocks))", at: 384)
         }
         guard size.dividedUp(by: UInt64(blockSize)) <= UInt64(blockCount) else {
             throw file.damaged("the block map has \(blockCount) entries, too few for a disk of \(size) bytes", at: 384)

@@ -5,8 +5,9 @@ extension VDIReader: ImageChecker {
     /// Checks that each block that the map names is in the file, is named once, and is counted by the header.
     package func check(_ report: inout CheckReport) throws(ImageError) {
         let map = VDIMap(file: file, header: header)
-        // Numbers of blocks are at most 2^24, so there is one window.
-        guard var claimed = ClaimedUnits.windows(UInt64(header.blockCount)).first else { return }
+        // Blocks behind the end of the file are wrong anyway. One window is 256 TiB of blocks of 1 MiB.
+        let stored = min(UInt64(header.blockCount), file.size / UInt64(header.blockSize) + 1)
+        guard header.blockCount > 0, var claimed = ClaimedUnits.windows(stored).first else { return }
         var count: UInt32 = 0
         var behindCount: UInt32 = 0
         for index in 0..<Int(header.size.dividedUp(by: UInt64(header.blockSize))) {

@@ -13,6 +13,7 @@ struct SparseExtentBuilder {
     /// Sectors of virtual disk.
     private let capacity: UInt64
     private let descriptorSize: UInt64
+    private let allowsZeroedGrains: Bool
     private let tableCount: UInt64
     /// Sectors of a directory.
     private let directorySize: UInt64
@@ -25,8 +26,9 @@ struct SparseExtentBuilder {
 
     private static let tableSize = SparseHeader.writtenTableEntries * 4 / VMDK.sectorSize
 
-    init(file: Int, capacity: UInt64, hasDescriptor: Bool) {
+    init(file: Int, capacity: UInt64, hasDescriptor: Bool, allowsZeroedGrains: Bool) {
         self.file = file
+        self.allowsZeroedGrains = allowsZeroedGrains
         self.capacity = capacity
         descriptorSize = hasDescriptor ? SparseHeader.writtenDescriptorSize : 0
         tableCount = capacity.dividedUp(by: SparseHeader.writtenGrain * SparseHeader.writtenTableEntries)
@@ -74,8 +76,10 @@ struct SparseExtentBuilder {
             }
             try output.write(bytes, file: file, at: HostOffset(directory * VMDK.sectorSize))
         }
+        let flags: SparseHeader.Flags = [.newlineTest, .redundantDirectory]
         let header = SparseHeader(
-            version: 1, flags: [.newlineTest, .redundantDirectory], capacity: capacity, descriptorSize: descriptorSize,
+            version: allowsZeroedGrains ? 2 : 1, flags: allowsZeroedGrains ? flags.union(.zeroedGrains) : flags,
+            capacity: capacity, descriptorSize: descriptorSize,
             directoryOffset: directory, redundantDirectoryOffset: redundantDirectory)
         let bytes = header.bytes(overhead: overhead)
         try output.write(bytes + descriptor, file: file, at: HostOffset(0))

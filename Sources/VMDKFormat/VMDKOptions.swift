@@ -30,6 +30,9 @@ public struct VMDKOptions: Sendable, Equatable {
     public var adapterType: AdapterType?
     /// The version of VMware's virtual hardware, 1 or more. 4 is what QEMU writes and everything reads.
     public var hardwareVersion = 4
+    /// Whether programs that write to the image may mark grains as zero (`zeroed_grain`), of sparse forms: version 2 of the
+    /// header, which VMware's programs don't know.
+    public var allowsZeroedGrains = false
 
     /// One sparse file.
     public init() {}

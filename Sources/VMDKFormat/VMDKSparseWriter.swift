@@ -30,16 +30,18 @@ package final class VMDKSparseWriter: ImageWriter {
         lines = name.extentLines(options.subformat, virtualSize: virtualSize)
         companions = options.subformat == .monolithicSparse ? [] : lines.map { $0.fileName ?? "" }
         digest = options.digest(virtualSize: virtualSize, name: name)
-        extent = Self.builder(lines, 0, isMonolithic: companions.isEmpty)
+        extent = Self.builder(lines, 0, options)
         try VMDK.requireDirectories(virtualSize: virtualSize)
         guard !storesZeros || !companions.isEmpty || extent.end + virtualSize <= VMDK.sparseFileLimit else {
             throw VMDK.tooLarge
         }
     }
 
-    private static func builder(_ lines: [ExtentLine], _ index: Int, isMonolithic: Bool) -> SparseExtentBuilder {
-        SparseExtentBuilder(
-            file: isMonolithic ? 0 : index + 1, capacity: lines[index].sectors, hasDescriptor: isMonolithic)
+    private static func builder(_ lines: [ExtentLine], _ index: Int, _ options: VMDKOptions) -> SparseExtentBuilder {
+        let isMonolithic = options.subformat == .monolithicSparse
+        return SparseExtentBuilder(
+            file: isMonolithic ? 0 : index + 1, capacity: lines[index].sectors, hasDescriptor: isMonolithic,
+            allowsZeroedGrains: options.allowsZeroedGrains)
     }
 
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
@@ -64,7 +66,7 @@ package final class VMDKSparseWriter: ImageWriter {
             sizes.append(extent.end)
             try output.reserve(extent.file, upTo: extent.end)
             extentIndex += 1
-            extent = Self.builder(lines, extentIndex, isMonolithic: companions.isEmpty)
+            extent = Self.builder(lines, extentIndex, options)
         }
     }
 

@@ -49,7 +49,7 @@ struct ConvertCommand: AsyncParsableCommand {
             data_file_raw=on|off (off)
               vmdk   subformat=monolithicSparse|monolithicFlat|twoGbMaxExtentSparse|twoGbMaxExtentFlat|\
             streamOptimized (monolithicSparse), adapter_type=ide|buslogic|lsilogic|legacyESX|pvscsi (ide; streamOptimized: \
-            lsilogic), hwversion=1.. (4)
+            lsilogic), hwversion=1.. (4), compat6=on|off (on: hwversion=6), zeroed_grain=on|off (off)
               vpc    (VHD) subformat=dynamic|fixed (dynamic), force_size=on|off (on; off: the disk may grow to whole \
             cylinders, as it does with qemu-img)
               vhdx   subformat=dynamic|fixed (dynamic), block_size=1M..256M (8M to 64M, by the size), log_size=1M..4095M \

@@ -13,6 +13,7 @@ enum CreateText {
             options =
                 [size] + (vmdk.adapterType.map { ["adapter_type=\($0.rawValue)"] } ?? [])
                 + ["hwversion=\(vmdk.hardwareVersion)", "subformat=\(vmdk.subformat.rawValue)"]
+                + (vmdk.allowsZeroedGrains ? ["zeroed_grain=on"] : [])
         case .vhd(let vhd):
             options = [size, "subformat=\(vhd.subformat.rawValue)", "force_size=\(flag(vhd.keepsSize))"]
         case .vhdx(let vhdx):

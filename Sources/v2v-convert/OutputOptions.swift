@@ -78,6 +78,10 @@ struct OutputOptions {
             }
             options.hardwareVersion = Int(version)
         }
+        if let value = rest.removeValue(forKey: "compat6"), try flag(value, "compat6") { options.hardwareVersion = 6 }
+        if let value = rest.removeValue(forKey: "zeroed_grain") {
+            options.allowsZeroedGrains = try flag(value, "zeroed_grain")
+        }
         return options
     }
 

@@ -21,12 +21,13 @@ struct Size: ExpressibleByArgument {
         let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
         var value = Double(bytes)
         var unit = 0
-        while value >= 1024, unit < units.count - 1 {
+        // From 1000 of a unit on the next one, as qemu-img prints.
+        while value >= 1000, unit < units.count - 1 {
             value /= 1024
             unit += 1
         }
-        // Three significant digits, as qemu-img prints.
-        let decimals = unit == 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2
+        // Three significant digits.
+        let decimals = unit == 0 || value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3
         let text = value.fixed(decimals)
         let trimmed = text.contains(".") ? text.trimmingTrailing("0").trimmingTrailing(".") : text
         return "\(trimmed) \(units[unit])"

@@ -104,6 +104,7 @@ struct TargetVariant: Sendable, CustomTestStringConvertible {
             vmdk("vmdk \(subformat.rawValue) -S 0", minimumZeroRun: 0) { $0.subformat = subformat }
         }
         + [vmdk("vmdk monolithicFlat -S 512", minimumZeroRun: 512) { $0.subformat = .monolithicFlat }]
+        + [vmdk("vmdk zeroed_grain") { $0.allowsZeroedGrains = true }]
 
     private static func vmdk(
         _ name: String, level: Int? = nil, minimumZeroRun: Int? = nil, _ change: (inout VMDKOptions) -> Void
