@@ -48,7 +48,9 @@ public struct ImageMeasurement: Sendable {
     }
 
     /// Measures what a conversion of `source` writes. Cancelling the task stops it.
-    /// - Parameter progress: called about four times a second, from one task at a time, and once at the end.
+    /// - Parameters:
+    ///   - source: what would be converted.
+    ///   - progress: called about four times a second, from one task at a time, and once at the end.
     /// - Throws: `ImageError`, as ``Converter/convert(progress:)`` about the source and the target's options.
     public func measure(
         _ source: DiskImageSource, progress: (@Sendable (ConversionProgress) -> Void)? = nil
