@@ -7,7 +7,7 @@ struct RefcountBuilder {
     private let bits: Int
     /// Clusters that one block counts.
     private let perBlock: UInt64
-    /// Host offsets of the blocks that have left.
+    /// Host offsets of the blocks that have left; 0 for those that count nothing.
     private var offsets: [UInt64] = []
     /// The blocks that have not, in order, as they will be stored.
     private var open: [RefcountBlock] = []
@@ -28,9 +28,18 @@ struct RefcountBuilder {
         open[block][Int(cluster % perBlock)] += count
     }
 
-    /// The next block, if all its clusters lie before `cluster`. ``placed(at:)`` must follow.
+    /// Leaves out the blocks that count nothing and whose clusters all lie before `cluster`, up to the next that counts
+    /// something. They stay absent: a sparse file has millions of them.
+    mutating func skipUnused(before cluster: UInt64) throws(ImageError) {
+        let count = Int(cluster / perBlock) - offsets.count
+        guard open.isEmpty, count > 0 else { return }
+        try requireRoom(forBlocks: offsets.count + count)
+        offsets += [UInt64](repeating: 0, count: count)
+    }
+
+    /// The next block, if it counts something and all its clusters lie before `cluster`. ``placed(at:)`` must follow.
     mutating func takeBlock(completeBefore cluster: UInt64) -> [UInt8]? {
-        guard cluster >= UInt64(offsets.count + 1) * perBlock else { return nil }
+        guard !open.isEmpty, cluster >= UInt64(offsets.count + 1) * perBlock else { return nil }
         return takeBlock()
     }
 
@@ -44,9 +53,11 @@ struct RefcountBuilder {
     /// Tells where the block taken last is stored.
     mutating func placed(at offset: UInt64) throws(ImageError) {
         offsets[offsets.count - 1] = offset
-        guard UInt64(offsets.count) * 8 <= QCOW2.maximumRefcountTableLength else {
-            throw Self.tableTooLarge
-        }
+        try requireRoom(forBlocks: offsets.count)
+    }
+
+    private func requireRoom(forBlocks count: Int) throws(ImageError) {
+        guard UInt64(count) * 8 <= QCOW2.maximumRefcountTableLength else { throw Self.tableTooLarge }
     }
 
     static let tableTooLarge = ImageError(

@@ -32,14 +32,18 @@ struct RefcountRebuild {
             try builder.placed(at: next << UInt64(header.clusterBits))
             next += 1
         }
+        func placeBlocks(before cluster: UInt64) throws(ImageError) {
+            while let block = builder.takeBlock(completeBefore: cluster) { try place(block) }
+            try builder.skipUnused(before: cluster)
+        }
         for (window, _) in try check.usedWindows() {
             let references = try check.references(to: window, refcountTable: false, report)
             for cluster in window where references[cluster] > 0 {
-                while let block = builder.takeBlock(completeBefore: cluster) { try place(block) }
+                try placeBlocks(before: cluster)
                 builder.add(references[cluster], toCluster: cluster)
             }
         }
-        while let block = builder.takeBlock(completeBefore: start) { try place(block) }
+        try placeBlocks(before: start)
         // What counts the new blocks and the table can only be written now.
         let remaining = builder.remaining(usedClusters: next)
         let table = next
