@@ -229,6 +229,9 @@ struct QCOW2Check {
                 if structure.fits(range) { references.add(range, times: use.count, as: .data) }
             }
         }
+        guard !references.isExceeded else {
+            throw file.unsupported("a cluster with more than \(UInt32.max) references can't be checked")
+        }
         return references
     }
 

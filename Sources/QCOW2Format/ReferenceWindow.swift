@@ -9,15 +9,17 @@ struct ReferenceWindow {
         static let data = Uses(rawValue: 1 << 2)
     }
 
-    /// Clusters of a window: with 3 bytes for each, 24 MiB of memory, and 512 GiB of file in clusters of 64 KiB.
-    static let length: UInt64 = 8 << 20
+    /// Clusters of a window: with 5 bytes for each, 20 MiB of memory, and 256 GiB of file in clusters of 64 KiB.
+    static let length: UInt64 = 4 << 20
 
     /// The numbers of the clusters.
     let clusters: Range<UInt64>
     private let clusterBits: UInt64
     /// The largest count that there can be.
     private let maximum: UInt64
-    private(set) var counts: [UInt16]
+    /// Whether the image could count more than can be counted here.
+    private let isNarrow: Bool
+    private(set) var counts: [UInt32]
     private(set) var uses: [Uses]
     /// References that were too many to be counted, and the last cluster that had them.
     private(set) var overflows: (count: UInt64, cluster: UInt64) = (0, 0)
@@ -26,8 +28,9 @@ struct ReferenceWindow {
     init(clusters: Range<UInt64>, clusterBits: Int, maximum: UInt64) {
         self.clusters = clusters
         self.clusterBits = UInt64(clusterBits)
-        self.maximum = min(maximum, UInt64(UInt16.max))
-        counts = [UInt16](repeating: 0, count: clusters.count)
+        self.maximum = min(maximum, UInt64(UInt32.max))
+        isNarrow = self.maximum < maximum
+        counts = [UInt32](repeating: 0, count: clusters.count)
         uses = [Uses](repeating: [], count: clusters.count)
     }
 
@@ -42,9 +45,12 @@ struct ReferenceWindow {
             uses[index].insert(use)
             let count = UInt64(counts[index]) + times
             if count > maximum { overflows = (overflows.count + count - maximum, cluster) }
-            counts[index] = UInt16(min(count, maximum))
+            counts[index] = UInt32(min(count, maximum))
         }
     }
+
+    /// Whether a cluster has more references than can be counted here, though not more than its refcount can tell.
+    var isExceeded: Bool { isNarrow && overflows.count > 0 }
 
     /// The references to `cluster`, one of the window.
     subscript(cluster: UInt64) -> UInt64 { UInt64(counts[Int(cluster - clusters.lowerBound)]) }

@@ -96,6 +96,31 @@ import Testing
         #expect(try CheckResult.ours(image).status == 0)
     }
 
+    /// Nine L2 tables whose 8192 entries all name one compressed cluster.
+    @Test func countsMoreReferencesThanFitIntoSixteenBits() throws {
+        let image = directory.file("image.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-o", "refcount_bits=32", image, "4608M"])
+        try Tool.check("qemu-io", (0..<9).flatMap { ["-c", "write -c -P 7 \($0 * 512)M 64k"] } + [image])
+        var shared = DamagedImage(bytes: try contents(of: image), format: "qcow2")
+        let entry = shared.bigEndian(at: shared.l2)
+        for table in 0..<9 {
+            let l2 = Int(shared.bigEndian(at: shared.l1 + table * 8) & 0x00FF_FFFF_FFFF_FE00)
+            for index in 0..<8192 { shared.set64(entry, bigEndianAt: l2 + index * 8) }
+        }
+        let block = Int(shared.bigEndian(at: shared.refcountTable))
+        let cluster = Int(entry & (1 << 54 - 1)) >> 16
+        shared.bytes.storeBigEndian(UInt32(9 * 8192), at: block + cluster * 4)
+        try directory.write(shared.bytes, to: "image.qcow2")
+        try requireAgreement(image, status: 0)
+        #expect(try CheckResult.ours(image, ["-r", "all"]).status == 0)
+        #expect(try contents(of: image) == shared.bytes)
+        // New refcounts, too.
+        shared.set64(0, bigEndianAt: shared.refcountTable)
+        try directory.write(shared.bytes, to: "image.qcow2")
+        #expect(try CheckResult.ours(image, ["-r", "all"]).status == 0)
+        try QEMU.requireClean(image)
+    }
+
     /// A refcount block of 64 bits in clusters of 512 bytes counts 64 clusters, the data behind an L1 entry.
     @Test func makesNoRefcountsForPartsThatNothingUses() throws {
         let image = directory.file("image.qcow2")
