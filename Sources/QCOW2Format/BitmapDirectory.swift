@@ -13,6 +13,8 @@ struct BitmapDirectory {
     private static let maximumCount: UInt32 = 65535
     /// What we read of a directory, in bytes: QEMU's largest number of bitmaps, with the names that people give.
     private static let maximumLength: UInt64 = 16 << 20
+    /// What we read of names, in bytes of UTF-8, for all of them are in memory.
+    private static let maximumNamesLength = 4 << 20
     /// Bytes of the extension.
     private static let extensionLength = 24
     /// Bytes of an entry before its extra data.
@@ -33,12 +35,17 @@ struct BitmapDirectory {
         }
         let bytes = try file.read(at: offset, count: Int(length), what: "bitmap directory")
         var bitmaps: [QCOW2Bitmap] = []
+        var namesLength = 0
         var position = 0
         for _ in 0..<count {
             guard let (bitmap, next) = Self.entry(at: position, in: bytes) else {
                 throw file.damaged("the bitmap directory is damaged", at: offset + UInt64(position))
             }
             bitmaps.append(bitmap)
+            namesLength += bitmap.name.utf8.count
+            guard namesLength <= Self.maximumNamesLength else {
+                throw file.unsupported("the names of bitmaps have more than \(Self.maximumNamesLength) bytes")
+            }
             position = next
         }
         return bitmaps

@@ -17,10 +17,15 @@ extension QCOW2Snapshot {
             throw file.damaged("the snapshot table is not aligned to a cluster: byte \(start)", at: 64)
         }
         var snapshots: [QCOW2Snapshot] = []
+        var namesLength = 0
         var position = start
         for _ in 0..<header.snapshotCount {
             let snapshot = try read(at: position, file: file, diskSize: header.size)
             snapshots.append(snapshot)
+            namesLength += snapshot.info.id.utf8.count + snapshot.info.name.utf8.count
+            guard namesLength <= maximumNamesLength else {
+                throw file.unsupported("the names of snapshots have more than \(maximumNamesLength) bytes")
+            }
             // Behind what was read, so inside the file.
             position += snapshot.length.alignedUp(to: 8)
             guard position - start <= maximumTableLength else {

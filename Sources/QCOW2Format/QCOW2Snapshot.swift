@@ -22,4 +22,6 @@ package struct QCOW2Snapshot: Sendable, Equatable {
     static let maximumExtraLength: UInt32 = 1024
     /// What we read of a snapshot table, in bytes: QEMU's largest number of snapshots, with the names that people give.
     static let maximumTableLength: UInt64 = 16 << 20
+    /// What we read of names and ids, in bytes of UTF-8, for all of them are in memory. QEMU's own have at most 255.
+    static let maximumNamesLength = 4 << 20
 }

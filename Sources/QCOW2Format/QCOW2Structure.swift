@@ -22,6 +22,8 @@ struct QCOW2Structure {
         /// What it is called.
         var name: String
         var kind = Kind.other
+        /// The snapshot whose it is, by its place in the snapshot table.
+        var snapshot: Int?
     }
 
     let file: ImageFile
@@ -84,9 +86,11 @@ struct QCOW2Structure {
                 self.regions.append(region)
             } else {
                 lacksRegions = true
+                let owner = region.snapshot.map { " of \(Self.title(of: snapshots[$0]))" } ?? ""
+                let length = region.bytes.upperBound - region.bytes.lowerBound
                 report.corruption(
-                    "the \(region.name) is not inside the file: \(region.bytes.upperBound - region.bytes.lowerBound) bytes",
-                    in: file, at: region.bytes.lowerBound)
+                    "the \(region.name)\(owner) is not inside the file: \(length) bytes", in: file,
+                    at: region.bytes.lowerBound)
             }
         }
     }
@@ -109,6 +113,11 @@ struct QCOW2Structure {
         offset % 8 == 0 ? Int(min(count, (file.size - min(file.size, offset)) / 8)) : 0
     }
 
+    /// What a finding calls `snapshot`.
+    private static func title(of snapshot: QCOW2Snapshot) -> String {
+        "snapshot \(snapshot.info.id) (\(snapshot.info.name))"
+    }
+
     /// Adds what the snapshots refer to.
     /// - Returns: their L1 tables, and how many snapshots have each.
     private static func inspect(
@@ -122,22 +131,24 @@ struct QCOW2Structure {
             report.corruption("the image has snapshots and an external data file", in: file, at: 60)
         }
         var tables: [L1Table: UInt32] = [:]
-        for snapshot in snapshots {
-            let name = "snapshot \(snapshot.info.id) (\(snapshot.info.name))"
+        for (index, snapshot) in snapshots.enumerated() {
             if header.version >= 3, snapshot.extraLength < QCOW2Snapshot.completeExtraLength {
-                report.corruption("\(name) does not tell its sizes", in: file, at: snapshot.position)
+                report.corruption("\(title(of: snapshot)) does not tell its sizes", in: file, at: snapshot.position)
             }
             guard snapshot.l1TableOffset % header.clusterSize == 0 else {
                 report.corruption(
-                    "the L1 table of \(name) is not aligned to a cluster", in: file, at: snapshot.position)
+                    "the L1 table of \(title(of: snapshot)) is not aligned to a cluster", in: file,
+                    at: snapshot.position)
                 continue
             }
             guard UInt64(snapshot.l1Size) * 8 <= QCOW2.maximumL1Length else {
-                report.corruption("the L1 table of \(name) is too large", in: file, at: snapshot.position)
+                report.corruption(
+                    "the L1 table of \(title(of: snapshot)) is too large", in: file, at: snapshot.position)
                 continue
             }
             let length = UInt64(snapshot.l1Size) * 8
-            regions.append(Region(bytes: range(snapshot.l1TableOffset, length), name: "L1 table of \(name)"))
+            regions.append(
+                Region(bytes: range(snapshot.l1TableOffset, length), name: "L1 table", snapshot: index))
             let count = entries(at: snapshot.l1TableOffset, count: UInt64(snapshot.l1Size), of: file)
             tables[L1Table(offset: snapshot.l1TableOffset, count: count), default: 0] += 1
         }

@@ -46,6 +46,26 @@ import Testing
         try requireBounded(image, statuses: [1, 2])
     }
 
+    /// Bytes that are not UTF-8 take three when they are made text.
+    @Test(arguments: [["check"], ["check", "-r", "all"], ["info"], ["snapshot", "-l"]])
+    func namesTakeLittleMemory(command: [String]) throws {
+        let image = directory.file("names.qcow2")
+        try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", image, "1M"])
+        var bytes = try contents(of: image)
+        let table = bytes.count.alignedUp(to: 65536)
+        var snapshot = [UInt8](repeating: 0, count: 56) + [UInt8](repeating: 0xFF, count: 65504)
+        snapshot.storeBigEndian(UInt16(65504), at: 14)
+        snapshot.storeBigEndian(UInt32(16), at: 36)
+        bytes.storeBigEndian(UInt32(250), at: 60)
+        bytes.storeBigEndian(UInt64(table), at: 64)
+        try directory.write(
+            [(0, bytes)] + (0..<250).map { (table + $0 * snapshot.count, snapshot) }, to: "names.qcow2")
+        let (result, memory, _) = try Tool.measure(command + [image])
+        #expect(result.status == (command[0] == "check" ? 1 : 13), "\(result)")
+        #expect(result.error.contains("names"), "\(result)")
+        #expect(memory < SparseScaleTests.memoryBound)
+    }
+
     private func requireBounded(_ image: String, statuses: [Int32] = [0, 2, 3]) throws {
         let (result, memory, _) = try Tool.measure(["check", "-q", image])
         #expect(statuses.contains(result.status), "\(result)")
