@@ -27,7 +27,9 @@ struct QCOW2Repair {
         var found = CheckReport()
         var check = try reopen(&found)
         guard found.corruptions > 0 || found.leaks > 0 else { return }
+        // A check holds a list of all L2 tables: there is never memory for two.
         if extent == .all, try dropEntries(check, report) {
+            _ = consume check
             found = CheckReport()
             check = try reopen(&found)
         }
@@ -38,6 +40,7 @@ struct QCOW2Repair {
             }
             try RefcountRebuild(check, target).run(report)
             let before = (corruptions: found.corruptions - check.wrongMarks, leaks: found.leaks)
+            _ = consume check
             found = CheckReport()
             check = try reopen(&found)
             let after = found.corruptions - check.wrongMarks
