@@ -19,7 +19,19 @@ extension QCOW2Reader {
             guard snapshots.isEmpty else {
                 throw file.unsupported("an image with internal snapshots can't shrink", advice: "delete them first")
             }
+            try requireSound()
             try QCOW2Shrinking(file: file, header: header, size: size).run(output)
+        }
+    }
+
+    /// Throws `inputDamaged` if a check finds errors: what the refcounts call free, or used once, may not be.
+    package func requireSound() throws(ImageError) {
+        var report = CheckReport()
+        try check(&report)
+        guard report.corruptions == 0 else {
+            throw file.damaged(
+                "a check finds \(report.corruptions) errors in the image",
+                advice: "repair it first: v2v-convert check -r all")
         }
     }
 
@@ -33,15 +45,18 @@ extension QCOW2Reader {
     }
 
     /// Makes zeros of what ``tailMap(behind:)`` has.
-    /// - Throws: `inputUnsupported` if it is compressed, or a snapshot may have it.
+    /// - Throws: `inputUnsupported` if it is compressed, or anything else may have it, as a snapshot.
     package func clearTail(behind size: UInt64, output: any OutputSink) throws(ImageError) {
+        let refcounts = try RefcountTable(file: file, header: header)
         let map = try tailMap(behind: size)
         var position = size
         while position < map.virtualSize {
             let extent = try map.extent(at: GuestOffset(position), limit: map.virtualSize - position)
             position += extent.length
             if extent.content == .zero { continue }
-            guard snapshots.isEmpty, case .data(_, let offset) = extent.content else {
+            guard snapshots.isEmpty, case .data(_, let offset) = extent.content,
+                try refcounts.count(ofCluster: offset.bytes / header.clusterSize) == 1
+            else {
                 throw file.unsupported(
                     "the cluster in which the disk ends has old data behind that, which would come to light",
                     advice: "convert the image, and resize the new one")

@@ -114,6 +114,7 @@ public struct ImageResizing: Sendable {
         }
         let oldSize = reader.info.virtualSize
         if newSize > oldSize, try Self.hasTail(reader, behind: oldSize) {
+            try reader.requireSound()
             try reader.clearTail(behind: oldSize, output: file)
         }
         try reader.resize(to: newSize, output: file)

@@ -52,6 +52,27 @@ import Testing
         try QEMU.requireClean(image)
     }
 
+    /// What refcounts that are too low call free may be in use by what stays.
+    @Test(arguments: ["not counted", "used twice"])
+    func aDamagedImageDoesNotShrink(damage: String) throws {
+        var damaged = try DamagedImage.qcow2()
+        if damage == "not counted" {
+            let block = Int(damaged.bigEndian(at: damaged.refcountTable))
+            damaged.bytes.storeBigEndian(UInt16(0), at: block + damaged.usedCluster * 2)
+        } else {
+            let last = damaged.l2 + (DamagedImage.content.size / 65536 - 1) * 8
+            damaged.set64(damaged.bigEndian(at: damaged.usedL2Entry), bigEndianAt: last)
+        }
+        try Tool.write(damaged.bytes, to: image)
+        #expect(try resize("--shrink", image, "5M").status == 12)
+        #expect(try contents(of: image) == damaged.bytes)
+        try Tool.check("qemu-img", ["check", "-q", "-r", "all", image])
+        try Tool.check("qemu-img", ["convert", "-O", "raw", image, raw])
+        #expect(try resize("--shrink", image, "5M").status == 0)
+        try Tool.check("truncate", ["-s", "5M", raw])
+        try QEMU.requireIdentical(raw, image, format: "qcow2")
+    }
+
     @Test func compressedClustersAreCountedDown() throws {
         let content = DiskContent.mixed.bytes()
         try directory.write(content, to: "disk.raw")
