@@ -10,18 +10,32 @@ extension QCOW2Reader {
     /// - Throws: `inputDamaged` if the image must be repaired first; `inputUnsupported`.
     package func resize(to size: UInt64, output: any OutputSink) throws(ImageError) {
         try requireResizable()
-        // Every L1 entry is good.
-        _ = try QCOW2Map(file: file, dataFile: nil, header: header, cipher: nil, tolerant: false)
         if size > header.size {
-            try requireNothingBelow()
-            try QCOW2Growth(file: file, header: header, size: size).run(output)
+            try growth(to: size).run(output)
         } else if size < header.size {
             guard snapshots.isEmpty else {
                 throw file.unsupported("an image with internal snapshots can't shrink", advice: "delete them first")
             }
+            try requireGoodL1()
             try requireSound()
             try QCOW2Shrinking(file: file, header: header, size: size).run(output)
         }
+    }
+
+    /// Throws what ``resize(to:output:)`` would if the disk can't grow to `size` bytes.
+    package func requireGrowable(to size: UInt64) throws(ImageError) {
+        try requireResizable()
+        _ = try growth(to: size)
+    }
+
+    private func growth(to size: UInt64) throws(ImageError) -> QCOW2Growth {
+        try requireGoodL1()
+        try requireNothingBelow()
+        return try QCOW2Growth(file: file, header: header, size: size)
+    }
+
+    private func requireGoodL1() throws(ImageError) {
+        _ = try QCOW2Map(file: file, dataFile: nil, header: header, cipher: nil, tolerant: false)
     }
 
     /// Throws `inputDamaged` if a check finds errors: what the refcounts call free, or used once, may not be.

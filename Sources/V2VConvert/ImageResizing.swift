@@ -113,9 +113,13 @@ public struct ImageResizing: Sendable {
                 path: image.path)
         }
         let oldSize = reader.info.virtualSize
-        if newSize > oldSize, try Self.hasTail(reader, behind: oldSize) {
-            try reader.requireSound()
-            try reader.clearTail(behind: oldSize, output: file)
+        if newSize > oldSize {
+            // Whatever may be refused is refused before anything is written.
+            try reader.requireGrowable(to: newSize)
+            if try Self.hasTail(reader, behind: oldSize) {
+                try reader.requireSound()
+                try reader.clearTail(behind: oldSize, output: file)
+            }
         }
         try reader.resize(to: newSize, output: file)
         guard newSize < oldSize else { return }

@@ -1,3 +1,4 @@
+import ByteLayout
 import Foundation
 import TestSupport
 import Testing
@@ -71,6 +72,23 @@ import Testing
         #expect(try resize("--shrink", image, "5M").status == 0)
         try Tool.check("truncate", ["-s", "5M", raw])
         try QEMU.requireIdentical(raw, image, format: "qcow2")
+    }
+
+    /// Refused is what has changed nothing: here new tables would lie where the refcounts say that something is, and the
+    /// old data behind the end of the disk would be cleared first.
+    @Test func aRefusedGrowthChangesNothing() throws {
+        try create("cluster_size=64k", size: "3000000")
+        var bytes = try contents(of: image)
+        let clusters = (bytes.count + 65535) / 65536
+        let block = Int(bytes.bigEndian(UInt64.self, at: Int(bytes.bigEndian(UInt64.self, at: 48))))
+        for cluster in clusters..<clusters + 2 { bytes.storeBigEndian(UInt16(1), at: block + cluster * 2) }
+        // The data reaches as far as its cluster.
+        bytes.storeBigEndian(UInt64(2_850_304), at: 24)
+        try Tool.write(bytes, to: image)
+        #expect(try resize(image, "6T").status == 12)
+        #expect(try contents(of: image) == bytes)
+        #expect(try resize(image, "5M").status == 0)
+        try Tool.check("qemu-io", ["-r", "-c", "read -P 0 2850304 2392576", image])
     }
 
     @Test func compressedClustersAreCountedDown() throws {
