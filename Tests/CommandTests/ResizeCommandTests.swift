@@ -166,13 +166,18 @@ import Testing
 
     @Test func anImageInUseIsRefused() throws {
         try create("cluster_size=64k")
-        let other = try Tool.start("qemu-io", ["-f", "qcow2", "-c", "sleep 20000", image])
+        let other = try Tool.start("qemu-io", ["-f", "qcow2", "-c", "sleep 600000", image])
         defer {
             other.signal(SIGKILL)
             _ = try? other.wait()
         }
         // qemu-io takes its locks a moment after it starts.
-        for _ in 0..<100 where try Tool.run("qemu-img", ["info", image]).status == 0 { usleep(20_000) }
+        var isLocked = false
+        for _ in 0..<3000 where !isLocked {
+            isLocked = try Tool.run("qemu-img", ["info", image]).status != 0
+            if !isLocked { usleep(20_000) }
+        }
+        try #require(isLocked)
         #expect(try resize(image, "10M").status == 23)
         #expect(try Tool.run(Tool.converter, ["rebase", "-u", "-b", "", image]).status == 23)
     }
