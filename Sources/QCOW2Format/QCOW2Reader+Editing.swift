@@ -11,7 +11,13 @@ extension QCOW2Reader {
     package func resize(to size: UInt64, output: any OutputSink) throws(ImageError) {
         try requireResizable()
         if size > header.size {
-            try growth(to: size).run(output)
+            let growth = try growth(to: size)
+            let end = try QCOW2Shrinking(file: file, header: header, size: header.size)
+            guard try end.hasData() else { return try growth.run(output) }
+            try requireClearableEnd()
+            try end.run(output)
+            // Its refcounts are others now.
+            try QCOW2Growth(file: file, header: header, size: size).run(output)
         } else if size < header.size {
             guard snapshots.isEmpty else {
                 throw file.unsupported("an image with internal snapshots can't shrink", advice: "delete them first")
@@ -26,6 +32,17 @@ extension QCOW2Reader {
     package func requireGrowable(to size: UInt64) throws(ImageError) {
         try requireResizable()
         _ = try growth(to: size)
+        if try QCOW2Shrinking(file: file, header: header, size: header.size).hasData() { try requireClearableEnd() }
+    }
+
+    /// Throws unless what the tables have behind the end of the disk, as an interrupted change leaves it, can be given up.
+    private func requireClearableEnd() throws(ImageError) {
+        guard snapshots.isEmpty else {
+            throw file.unsupported(
+                "the image has old data behind the end of the disk, which would come to light",
+                advice: "convert the image, and resize the new one")
+        }
+        try requireSound()
     }
 
     private func growth(to size: UInt64) throws(ImageError) -> QCOW2Growth {
