@@ -112,6 +112,15 @@ extension DiskImageTarget {
         try require(backing.format != nil, "the format of the backing file is missing", "say it with -F")
     }
 
+    /// Throws if the image would be its own backing file, at which nobody looks.
+    func requireOtherBackingFile(_ targetFormat: TargetFormat) throws(ImageError) {
+        guard case .qcow2(let options) = targetFormat, let backing = options.backing else { return }
+        let name = FilePath(path).removingLastComponent().pushing(FilePath(backing.name))
+        let identity = FileIdentity(path: path)
+        let isSame = identity.map { $0 == FileIdentity(path: name.string) } ?? (FilePath(path) == name)
+        try require(!isSame, "an image can't be its own backing file")
+    }
+
     /// Opens the backing file that the target format names, if it does, and completes that by the file's format.
     /// - Parameter opener: opens what it names in its turn, by the rules for the source.
     /// - Throws: `invalidOption` if it can't be one; what opening an image throws.

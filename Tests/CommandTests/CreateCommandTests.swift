@@ -87,6 +87,21 @@ import Testing
         #expect(try create(["--force", "-u", "-b", "none.qcow2", "-F", "qcow2", image, "1G"]).status == 0)
     }
 
+    @Test func anImageIsNotItsOwnBackingFile() throws {
+        let image = directory.file("disk.qcow2")
+        let own = ["--force", "-u", "-b", "disk.qcow2", "-F", "qcow2", image, "1M"]
+        #expect(try create(own).status == 2 && directory.names.isEmpty)
+        #expect(try create([image, "1M"]).status == 0)
+        let before = try contents(of: image)
+        try FileManager.default.createSymbolicLink(atPath: directory.file("link.qcow2"), withDestinationPath: image)
+        for name in ["disk.qcow2", "link.qcow2", image] {
+            #expect(try create(["--force", "-u", "-b", name, "-F", "qcow2", image, "1M"]).status == 2)
+            let rebase = ["rebase", "-u", "-b", name, "-F", "qcow2", image]
+            #expect(try Tool.run(Tool.converter, rebase).status == 2)
+        }
+        #expect(try contents(of: image) == before)
+    }
+
     @Test func nothingIsReplacedUnasked() throws {
         let path = try directory.write([1, 2, 3], to: "disk.qcow2")
         #expect(try create([path, "1M"]).status == 20)
