@@ -85,6 +85,10 @@ import Testing
         #expect(try create(["--force", "-b", "none.qcow2", image]).status == 10)
         #expect(try create(["--force", "-u", "-b", "none.qcow2", "-F", "qcow2", image]).status == 2)
         #expect(try create(["--force", "-u", "-b", "none.qcow2", "-F", "qcow2", image, "1G"]).status == 0)
+        #expect(try create(["--force", "-u", "-b", "none", "-F", "nonsense", image, "1G"]).status == 2)
+        // A format that only QEMU reads.
+        #expect(try create(["--force", "-u", "-b", "none", "-F", "qed", image, "1G"]).status == 0)
+        #expect(try Tool.check("qemu-img", ["info", image]).contains("backing file format: qed\n"))
     }
 
     @Test func anImageIsNotItsOwnBackingFile() throws {
