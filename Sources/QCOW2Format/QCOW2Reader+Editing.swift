@@ -125,6 +125,11 @@ extension QCOW2Reader {
             throw file.unsupported(
                 "an image of version 2 with internal snapshots can't be resized", advice: "delete them first")
         }
+        guard snapshots.allSatisfy({ $0.extraLength >= QCOW2Snapshot.completeExtraLength }) else {
+            throw file.unsupported(
+                "the image has an internal snapshot that does not tell its disk's size, which would change too",
+                advice: "repair it first: qemu-img check -r all")
+        }
         guard header.autoclear & QCOW2Header.bitmaps == 0 || bitmaps.isEmpty else {
             throw file.unsupported(
                 "the image has persistent bitmaps, which would have to be resized too",

@@ -118,6 +118,17 @@ import Testing
         #expect(try QEMU.areIdentical(raw, directory.file("old.qcow2"), format: "qcow2"))
     }
 
+    /// Such snapshots have the size that the disk has.
+    @Test func aSnapshotWithoutASizeIsNotResized() throws {
+        var old = try DamagedImage.qcow2Snapshot()
+        old.set32(8, bigEndianAt: old.snapshotTable + 36)
+        try Tool.write(old.bytes, to: image)
+        #expect(try resize(image, "+1M").status == 13)
+        #expect(try contents(of: image) == old.bytes)
+        try Tool.check("qemu-img", ["check", "-q", "-r", "all", image])
+        #expect(try resize(image, "+1M").status == 0)
+    }
+
     @Test(arguments: ["off", "falloc", "full"])
     func rawDisksGrowAndShrink(preallocation: String) throws {
         let content = DiskContent.mixed.bytes()
