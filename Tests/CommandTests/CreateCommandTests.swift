@@ -16,7 +16,7 @@ import Testing
 
     @Test(
         arguments: [
-            "cluster_size=64k", "cluster_size=512", "cluster_size=2M", "compat=0.10", "refcount_bits=1",
+            "cluster_size=0x10000", "cluster_size=512", "cluster_size=2M", "compat=0.10", "refcount_bits=1",
             "refcount_bits=64", "extended_l2=on", "lazy_refcounts=on", "compression_type=zstd",
             "preallocation=metadata", "preallocation=falloc", "preallocation=full,cluster_size=4k",
         ], ["0", "5000000"])
