@@ -56,7 +56,7 @@ let package = Package(
         layer("Compression", ["CZstd", "CZlib", "CDeflate", "CISAL", "DiskImage"]),
         layer("RawFormat", ["DiskImage"]),
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
-        layer("Encryption", ["CCryptsetup", "COpenSSL", "DiskImage", system]),
+        layer("Encryption", ["ByteLayout", "CCryptsetup", "COpenSSL", "DiskImage", system]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage", "Encryption"]),
         layer("VDIFormat", ["ByteLayout", "DiskImage"]),
         layer("VHDFormat", ["ByteLayout", "DiskImage"]),

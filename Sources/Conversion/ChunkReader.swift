@@ -102,12 +102,12 @@ struct ChunkReader {
 
     /// Decrypts and inflates what was read into the slot's data.
     mutating func decode(_ slot: inout Slot) throws(ImageError) {
-        if isEncrypted { decrypt(slot) }
+        if isEncrypted { try decrypt(slot) }
         try inflate(&slot)
     }
 
     /// Decrypts the data that was read from encrypted files.
-    private func decrypt(_ slot: Slot) {
+    private func decrypt(_ slot: Slot) throws(ImageError) {
         guard let chunk = slot.chunk else { return }
         var position = 0
         for extent in chunk.extents {
@@ -115,9 +115,35 @@ struct ChunkReader {
             if case .data(let file, let offset) = extent.content, let cipher = files[file].cipher {
                 // Safe: the extents cover the chunk, which the slot's data can hold.
                 let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slot.data[position..<position + length])
-                unsafe decrypt(target, at: offset, cipher)
+                let whole = length - length % cipherSectorSize
+                unsafe decrypt(UnsafeMutableRawBufferPointer(rebasing: target[..<whole]), at: offset, cipher)
+                if whole < length {
+                    try decryptEnd(
+                        slot, position + whole..<position + length, of: files[file], at: offset + UInt64(whole), cipher)
+                }
             }
             position += length
+        }
+    }
+
+    /// Decrypts the sector in which the disk ends, of which the slot has only the bytes `range` of its data: all of it is
+    /// needed.
+    private func decryptEnd(
+        _ slot: Slot, _ range: Range<Int>, of file: ImageFile, at offset: HostOffset, _ cipher: any SectorCipher
+    ) throws(ImageError) {
+        // Safe: the extents cover the chunk, which the slot's data can hold.
+        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: slot.data[range])
+        do throws(ImageError) {
+            var sector = try file.read(at: offset.bytes, count: cipherSectorSize, what: "last sector of the disk")
+            unsafe sector.withUnsafeMutableBytes { sector in
+                unsafe decrypt(sector, at: offset, cipher)
+                // Safe: the target is shorter than a sector.
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: sector[..<range.count]))
+            }
+        } catch {
+            guard let losses, let chunk = slot.chunk else { throw error }
+            unsafe target.zero()
+            losses.add(at: chunk.offset.bytes + UInt64(range.lowerBound), length: UInt64(range.count), error)
         }
     }
 

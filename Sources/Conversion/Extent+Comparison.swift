@@ -4,7 +4,10 @@ extension Extent {
     /// Whether two extents, of maps with these files, have the same content as far as both reach, as can be told without
     /// reading it.
     func isSame(as other: Extent, _ files: [ImageFile], _ otherFiles: [ImageFile]) -> Bool {
-        func isSameFile(_ one: Int, _ two: Int) -> Bool { files[one].identity == otherFiles[two].identity }
+        // The same bytes may be encrypted for the one and not for the other.
+        func isSameFile(_ one: Int, _ two: Int) -> Bool {
+            files[one].identity == otherFiles[two].identity && files[one].cipher == nil && otherFiles[two].cipher == nil
+        }
         switch (content, other.content) {
         case (.zero, .zero): return true
         case (.data(let one, let offset), .data(let two, let otherOffset)):

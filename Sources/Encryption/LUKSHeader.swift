@@ -1,3 +1,4 @@
+import ByteLayout
 import CCryptsetup
 package import DiskImage
 import SystemPackage
@@ -9,6 +10,9 @@ package struct LUKSHeader {
 
     /// The largest that is read: eight slots of 4000 stripes of a key of 64 bytes need 2 MiB.
     private static let maximumLength: UInt64 = 16 << 20
+    /// The most iterations of all key slots together: a minute or two of processor time. Programs choose a few million, for a
+    /// second or two.
+    private static let maximumIterations: UInt64 = 200_000_000
 
     /// - Parameter range: where the header is in `image`, in bytes.
     /// - Throws: `inputDamaged` if it is not there.
@@ -27,6 +31,7 @@ package struct LUKSHeader {
     package func unlock(passphrase: [UInt8]) throws(ImageError) -> AESSectorCipher {
         // libcryptsetup reads files.
         let bytes = try image.read(at: range.lowerBound, count: range.count, what: "LUKS header")
+        try requireFewIterations(bytes)
         let header = try ImageFile(bytes: bytes, path: image.path)
         var device: OpaquePointer?
         guard unsafe crypt_init(&device, "/proc/self/fd/\(header.descriptor.rawValue)") == 0 else {
@@ -57,6 +62,21 @@ package struct LUKSHeader {
                 advice: "name the file with the right one with --passphrase-file", path: image.path)
         }
         return cipher
+    }
+
+    /// Throws if trying the key slots would take forever. LUKS1 has eight of 48 bytes from byte 208: the mark of an active
+    /// one, its iterations; the digest that tells whether its key is right has some as well.
+    private func requireFewIterations(_ header: [UInt8]) throws(ImageError) {
+        guard header.count >= 592 else { throw image.damaged("the LUKS header is too short", at: range.lowerBound) }
+        var iterations = UInt64(header.bigEndian(UInt32.self, at: 164))
+        for slot in stride(from: 208, to: 592, by: 48) where header.bigEndian(UInt32.self, at: slot) == 0x00AC_71F3 {
+            iterations += UInt64(header.bigEndian(UInt32.self, at: slot + 4))
+        }
+        guard iterations <= Self.maximumIterations else {
+            throw image.unsupported(
+                "to open the LUKS header takes \(iterations) iterations, which is forever", at: range.lowerBound,
+                advice: "add a key slot with fewer: cryptsetup luksChangeKey --iter-time")
+        }
     }
 
     private static func unlock(

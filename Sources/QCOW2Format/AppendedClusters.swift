@@ -17,11 +17,16 @@ struct AppendedClusters {
     private var newBlocks: [Int] = []
     /// Clusters of the new refcount table; 0 if the old one has room.
     private(set) var tableClusters: UInt64 = 0
+    /// The blocks that count them, old and new, as they will be, and where they go.
+    private var countedBlocks: [(block: RefcountBlock, offset: UInt64)] = []
 
     /// - Parameter end: the first cluster behind the file.
-    init(after end: UInt64, count: UInt64, table: RefcountTable, clusterSize: UInt64) {
+    /// - Throws: `inputDamaged` if the refcounts must be repaired first.
+    init(
+        after end: UInt64, count: UInt64, table: RefcountTable, file: ImageFile, header: QCOW2Header
+    ) throws(ImageError) {
         self.table = table
-        self.clusterSize = clusterSize
+        clusterSize = header.clusterSize
         start = end
         wanted = count
         // Each round may add what must be counted in its turn.
@@ -29,10 +34,11 @@ struct AppendedClusters {
             let blocks = self.blocks.filter { !table.hasBlock($0) }
             let last = UInt64(self.blocks.upperBound)
             let needed = last > UInt64(table.entries.count) ? (last * 8).dividedUp(by: clusterSize) : 0
-            if blocks.count == newBlocks.count, needed == tableClusters { return }
+            if blocks.count == newBlocks.count, needed == tableClusters { break }
             newBlocks = blocks
             tableClusters = needed
         }
+        countedBlocks = try countBlocks(file: file, bits: 1 << Int(header.refcountOrder))
     }
 
     /// All of them.
@@ -46,12 +52,11 @@ struct AppendedClusters {
     /// Where the new block number `index` of ``newBlocks`` is.
     private func offset(ofNewBlock index: Int) -> UInt64 { (start + wanted + UInt64(index)) * clusterSize }
 
-    /// Writes the counts, each 1, into old and new blocks, and the new refcount table. Until a header or a table leads to
-    /// them the clusters are merely lost.
-    /// - Returns: the new table, if there is one.
-    func writeCounts(
-        file: ImageFile, bits: Int, to output: any OutputSink
-    ) throws(ImageError) -> (offset: UInt64, clusters: UInt64)? {
+    /// Counts each of them once.
+    private func countBlocks(
+        file: ImageFile, bits: Int
+    ) throws(ImageError) -> [(block: RefcountBlock, offset: UInt64)] {
+        var counted: [(block: RefcountBlock, offset: UInt64)] = []
         for index in blocks {
             let isNew = newBlocks.firstIndex(of: index)
             var block: RefcountBlock
@@ -74,9 +79,16 @@ struct AppendedClusters {
                 }
                 block[Int(cluster - first)] = 1
             }
-            let place = isNew.map(offset(ofNewBlock:)) ?? table.offset(ofBlock: index)
-            try output.write(block.bytes, at: HostOffset(place))
+            counted.append((block, isNew.map(offset(ofNewBlock:)) ?? table.offset(ofBlock: index)))
         }
+        return counted
+    }
+
+    /// Writes the counts into old and new blocks, and the new refcount table. Until a header or a table leads to them the
+    /// clusters are merely lost.
+    /// - Returns: the new table, if there is one.
+    func writeCounts(to output: any OutputSink) throws(ImageError) -> (offset: UInt64, clusters: UInt64)? {
+        for (block, offset) in countedBlocks { try output.write(block.bytes, at: HostOffset(offset)) }
         guard tableClusters > 0 else { return nil }
         var bytes = [UInt8](repeating: 0, count: Int(tableClusters * clusterSize))
         for (index, entry) in table.entries.enumerated() { bytes.storeBigEndian(entry, at: index * 8) }

@@ -10,16 +10,59 @@ extension QCOW2Reader {
     /// - Throws: `inputDamaged` if the image must be repaired first; `inputUnsupported`.
     package func resize(to size: UInt64, output: any OutputSink) throws(ImageError) {
         try requireResizable()
-        // Every L1 entry is good.
-        _ = try QCOW2Map(file: file, dataFile: nil, header: header, cipher: nil, tolerant: false)
         if size > header.size {
-            try requireNothingBelow()
+            let growth = try growth(to: size)
+            let end = try QCOW2Shrinking(file: file, header: header, size: header.size)
+            guard try end.hasData() else { return try growth.run(output) }
+            try requireClearableEnd()
+            try end.run(output)
+            // Its refcounts are others now.
             try QCOW2Growth(file: file, header: header, size: size).run(output)
         } else if size < header.size {
             guard snapshots.isEmpty else {
                 throw file.unsupported("an image with internal snapshots can't shrink", advice: "delete them first")
             }
+            try requireGoodL1()
+            try requireSound()
             try QCOW2Shrinking(file: file, header: header, size: size).run(output)
+        }
+    }
+
+    /// Throws what ``resize(to:output:)`` would if the disk can't grow to `size` bytes.
+    package func requireGrowable(to size: UInt64) throws(ImageError) {
+        try requireResizable()
+        _ = try growth(to: size)
+        if try QCOW2Shrinking(file: file, header: header, size: header.size).hasData() { try requireClearableEnd() }
+    }
+
+    /// Throws unless what the tables have behind the end of the disk, as an interrupted change leaves it, can be given up.
+    private func requireClearableEnd() throws(ImageError) {
+        guard snapshots.isEmpty else {
+            throw file.unsupported(
+                "the image has old data behind the end of the disk, which would come to light",
+                advice: "convert the image, and resize the new one")
+        }
+        try requireSound()
+    }
+
+    private func growth(to size: UInt64) throws(ImageError) -> QCOW2Growth {
+        try requireGoodL1()
+        try requireNothingBelow()
+        return try QCOW2Growth(file: file, header: header, size: size)
+    }
+
+    private func requireGoodL1() throws(ImageError) {
+        _ = try QCOW2Map(file: file, dataFile: nil, header: header, cipher: nil, tolerant: false)
+    }
+
+    /// Throws `inputDamaged` if a check finds errors: what the refcounts call free, or used once, may not be.
+    package func requireSound() throws(ImageError) {
+        var report = CheckReport()
+        try check(&report)
+        guard report.corruptions == 0 else {
+            throw file.damaged(
+                "a check finds \(report.corruptions) errors in the image",
+                advice: "repair it first: v2v-convert check -r all")
         }
     }
 
@@ -33,15 +76,18 @@ extension QCOW2Reader {
     }
 
     /// Makes zeros of what ``tailMap(behind:)`` has.
-    /// - Throws: `inputUnsupported` if it is compressed, or a snapshot may have it.
+    /// - Throws: `inputUnsupported` if it is compressed, or anything else may have it, as a snapshot.
     package func clearTail(behind size: UInt64, output: any OutputSink) throws(ImageError) {
+        let refcounts = try RefcountTable(file: file, header: header)
         let map = try tailMap(behind: size)
         var position = size
         while position < map.virtualSize {
             let extent = try map.extent(at: GuestOffset(position), limit: map.virtualSize - position)
             position += extent.length
             if extent.content == .zero { continue }
-            guard snapshots.isEmpty, case .data(_, let offset) = extent.content else {
+            guard snapshots.isEmpty, case .data(_, let offset) = extent.content,
+                try refcounts.count(ofCluster: offset.bytes / header.clusterSize) == 1
+            else {
                 throw file.unsupported(
                     "the cluster in which the disk ends has old data behind that, which would come to light",
                     advice: "convert the image, and resize the new one")
@@ -78,6 +124,11 @@ extension QCOW2Reader {
         guard snapshots.isEmpty || header.version >= 3 else {
             throw file.unsupported(
                 "an image of version 2 with internal snapshots can't be resized", advice: "delete them first")
+        }
+        guard snapshots.allSatisfy({ $0.extraLength >= QCOW2Snapshot.completeExtraLength }) else {
+            throw file.unsupported(
+                "the image has an internal snapshot that does not tell its disk's size, which would change too",
+                advice: "repair it first: qemu-img check -r all")
         }
         guard header.autoclear & QCOW2Header.bitmaps == 0 || bitmaps.isEmpty else {
             throw file.unsupported(

@@ -84,7 +84,7 @@ package struct QCOW2Reader: ImageReader {
     /// What decrypts the clusters; nil if they are not encrypted.
     private func unlock() throws(ImageError) -> (any SectorCipher)? {
         guard header.cryptMethod != 0 else { return nil }
-        guard header.cryptMethod == QCOW2Header.luks, header.size % UInt64(cipherSectorSize) == 0 else {
+        guard header.cryptMethod == QCOW2Header.luks else {
             throw file.unsupported(
                 "the image has QEMU's old AES encryption, which is not supported", at: 32,
                 advice: "decrypt it: qemu-img convert --object secret,id=key,file=PASSPHRASE --image-opts "

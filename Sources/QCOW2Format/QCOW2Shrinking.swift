@@ -4,7 +4,8 @@ import DiskImage
 /// Makes the disk of an image without internal snapshots smaller, in place.
 ///
 /// First the header says so. Then nothing needs the clusters behind the end: the table entries that lead to them are
-/// cleared, and when that is on the device the clusters are counted down and their storage is given back.
+/// cleared, and when that is on the device the clusters are counted down and their storage is given back. With the size that
+/// the disk has it completes a change that was interrupted.
 struct QCOW2Shrinking {
     private let file: ImageFile
     private let header: QCOW2Header
@@ -22,6 +23,18 @@ struct QCOW2Shrinking {
         l1 = try file.read(at: header.l1TableOffset, count: Int(header.l1Size) * 8, what: "L1 table")
         l2Count = header.clusterSize / header.l2EntryLength
         firstCluster = size.dividedUp(by: header.clusterSize)
+    }
+
+    /// Whether table entries behind the end lead to anything that the disk would show if it had them.
+    func hasData() throws(ImageError) -> Bool {
+        var count = 0
+        if let partial = try partialTable() {
+            try forEachCluster(of: partial) { (_) throws(ImageError) in count += 1 }
+        }
+        try forEachTable { (table) throws(ImageError) in
+            if count == 0 { try forEachCluster(of: table) { (_) throws(ImageError) in count += 1 } }
+        }
+        return count > 0
     }
 
     func run(_ output: any OutputSink) throws(ImageError) {
@@ -81,11 +94,17 @@ struct QCOW2Shrinking {
         _ partial: Table?, _ body: (UInt64) throws(ImageError) -> Void
     ) throws(ImageError) {
         if let partial { try forEachCluster(of: partial, body) }
-        let first = Int(firstCluster.dividedUp(by: l2Count))
-        for index in first..<max(first, l1.count / 8) {
-            guard let table = try table(index) else { continue }
+        try forEachTable { (table) throws(ImageError) in
             try forEachCluster(of: table, body)
             try body(table.offset / header.clusterSize)
+        }
+    }
+
+    /// Calls `body` with each table that goes as a whole.
+    private func forEachTable(_ body: (Table) throws(ImageError) -> Void) throws(ImageError) {
+        let first = Int(firstCluster.dividedUp(by: l2Count))
+        for index in first..<max(first, l1.count / 8) {
+            if let table = try table(index) { try body(table) }
         }
     }
 

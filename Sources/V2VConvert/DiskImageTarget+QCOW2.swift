@@ -106,10 +106,23 @@ extension DiskImageTarget {
         }
     }
 
-    /// Throws unless the format of the backing file is said, if there is one: nobody looks at the file.
+    /// Throws unless a format of the backing file is said that QEMU knows, if there is one: nobody looks at the file.
     func requireBackingFormat(_ targetFormat: TargetFormat) throws(ImageError) {
         guard case .qcow2(let options) = targetFormat, let backing = options.backing else { return }
         try require(backing.format != nil, "the format of the backing file is missing", "say it with -F")
+        guard let format = backing.format, !FormatRegistry.backingFormats.contains(format) else { return }
+        try require(
+            false, "the format \"\(format.rawValue)\" of the backing file is not known",
+            "known are \(FormatRegistry.backingFormats.map(\.rawValue).joined(separator: ", "))")
+    }
+
+    /// Throws if the image would be its own backing file, at which nobody looks.
+    func requireOtherBackingFile(_ targetFormat: TargetFormat) throws(ImageError) {
+        guard case .qcow2(let options) = targetFormat, let backing = options.backing else { return }
+        let name = FilePath(path).removingLastComponent().pushing(FilePath(backing.name))
+        let identity = FileIdentity(path: path)
+        let isSame = identity.map { $0 == FileIdentity(path: name.string) } ?? (FilePath(path) == name)
+        try require(!isSame, "an image can't be its own backing file")
     }
 
     /// Opens the backing file that the target format names, if it does, and completes that by the file's format.

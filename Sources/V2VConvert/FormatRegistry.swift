@@ -22,6 +22,11 @@ enum FormatRegistry {
         RawReader.self,
     ]
 
+    /// The formats that QEMU reads a backing file in, whether we do or not.
+    static let backingFormats: [ImageFormat] =
+        [.qcow2, .raw, .vmdk, .vdi, .vpc, .vhdx]
+        + ["bochs", "cloop", "dmg", "luks", "parallels", "qcow", "qed"].map { ImageFormat(rawValue: $0) }
+
     static func reader(of format: ImageFormat) -> (any ImageReader.Type)? {
         readers.first { $0.format == format }
     }

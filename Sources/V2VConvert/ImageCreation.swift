@@ -44,7 +44,10 @@ public struct ImageCreation: Sendable {
         source.allowsOutsideFiles = allowsOutsideFiles
         let opener = source.makeOpener()
         let backing = opensBackingFile ? try target.openBackingFile(&format, opener: opener) : nil
-        if !opensBackingFile { try target.requireBackingFormat(format) }
+        if !opensBackingFile {
+            try target.requireBackingFormat(format)
+            try target.requireOtherBackingFile(format)
+        }
         guard let wanted = size ?? backing?.virtualSize else {
             throw ImageError(
                 .invalidOption, "the size of the disk is missing", advice: "say it behind the name", path: target.path)

@@ -26,6 +26,7 @@ public struct ImageRebase: Sendable {
         let target = DiskImageTarget(path: image.path, format: .qcow2(options))
         try target.requireBackingFormat(.qcow2(options))
         try target.validateOtherFiles(options)
+        try target.requireOtherBackingFile(.qcow2(options))
         let file = try EditableFile(path: image.path)
         let opener = try image.makeEditingOpener()
         let reader = try ImageProbe.open(file.reader(), format: image.format, opener: opener)

@@ -1,5 +1,6 @@
 import Conversion
 import DiskImage
+public import Logging
 import QCOW2Format
 import RawFormat
 
@@ -26,6 +27,8 @@ public struct ImageResizing: Sendable {
     public var allowsShrinking = false
     /// How storage for the new part is allocated; of a qcow2 image it can't be.
     public var preallocation = RawOptions.Preallocation.off
+    /// Where warnings go.
+    public var logger = Logger(label: "v2v-convert")
 
     /// A change of the size of `image` to `size`.
     public init(_ image: DiskImageSource, to size: Size) {
@@ -113,8 +116,13 @@ public struct ImageResizing: Sendable {
                 path: image.path)
         }
         let oldSize = reader.info.virtualSize
-        if newSize > oldSize, try Self.hasTail(reader, behind: oldSize) {
-            try reader.clearTail(behind: oldSize, output: file)
+        if newSize > oldSize {
+            // Whatever may be refused is refused before anything is written.
+            try reader.requireGrowable(to: newSize)
+            if try Self.hasTail(reader, behind: oldSize) {
+                try reader.requireSound()
+                try reader.clearTail(behind: oldSize, output: file)
+            }
         }
         try reader.resize(to: newSize, output: file)
         guard newSize < oldSize else { return }
@@ -125,6 +133,9 @@ public struct ImageResizing: Sendable {
                 try shrunk.clearTail(behind: newSize, output: file)
             } catch  where error.code == .inputUnsupported {
                 // What is compressed stays until the cluster is written to. Growing looks at it again.
+                logger.warning(
+                    "\(image.path): the cluster in which the disk ends keeps the old data behind that, which is compressed or shared"
+                )
             }
         }
         let used = try shrunk.usedFileSize()

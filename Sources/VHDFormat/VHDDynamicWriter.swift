@@ -10,7 +10,11 @@ package import DiskImage
 package final class VHDDynamicWriter: ImageWriter {
     package let layout: WriterLayout
     private var form: VHDForm
+    /// Bytes of the disk before its size was made to fit the geometry.
+    private let virtualSize: UInt64
     private let blockCount: Int
+    /// The first byte behind the table.
+    private let tableEnd: UInt64
     private var table: WindowedTableWriter<UInt32>
     /// The block that is being filled, and where its data is.
     private var block: (index: UInt64, data: HostOffset)?
@@ -31,13 +35,24 @@ package final class VHDDynamicWriter: ImageWriter {
     package init(virtualSize: UInt64, options: VHDOptions, unitSize: Int) throws(ImageError) {
         form = try VHDForm(virtualSize: virtualSize, options: options)
         layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true)
+        self.virtualSize = virtualSize
         blockCount = Int(form.size.dividedUp(by: Self.blockSize))
         // The table is padded to sectors, with entries of blocks that are not there.
         let padded = UInt64(blockCount * 4).alignedUp(to: VHD.sectorSize)
         table = WindowedTableWriter(at: HostOffset(Self.tableOffset), count: Int(padded / 4), isBigEndian: true) { _ in
             VHDMap.unallocated
         }
-        end = Self.tableOffset + padded
+        tableEnd = Self.tableOffset + padded
+        end = tableEnd
+    }
+
+    /// What stands in front of the blocks of an empty disk, then blocks, each aligned and with its bitmap, and the footer.
+    package var fullSizes: [UInt64]? {
+        let first = (tableEnd + Self.bitmapLength).alignedUp(to: Self.alignment)
+        let step = (Self.blockSize + Self.bitmapLength).alignedUp(to: Self.alignment)
+        let blocks = virtualSize.dividedUp(by: Self.blockSize)
+        let end = blocks == 0 ? tableEnd : first + (blocks - 1) * step + Self.blockSize
+        return [end + UInt64(VHDFooter.length)]
     }
 
     package var warnings: [String] { form.warnings }

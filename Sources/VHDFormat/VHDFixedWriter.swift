@@ -14,6 +14,9 @@ package final class VHDFixedWriter: ImageWriter {
         layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true)
     }
 
+    /// The disk and the footer.
+    package var fullSizes: [UInt64]? { [form.size + UInt64(VHDFooter.length)] }
+
     package var warnings: [String] { form.warnings }
 
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {

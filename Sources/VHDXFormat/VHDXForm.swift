@@ -50,7 +50,9 @@ struct VHDXForm {
     var tableCount: Int { VHDX.tableCount(blocks: blockCount, chunkRatio: chunkRatio) }
     var isFixed: Bool { options.subformat == .fixed }
     /// The first byte behind the blocks that have their places whatever is stored.
-    var end: UInt64 { table.upperBound + (isFixed ? UInt64(blockCount) * blockSize : 0) }
+    var end: UInt64 { isFixed ? fullEnd : table.upperBound }
+    /// The first byte behind the blocks if all are stored.
+    var fullEnd: UInt64 { table.upperBound + UInt64(blockCount) * blockSize }
 
     func tableIndex(ofBlock block: Int) -> Int { VHDX.tableIndex(ofBlock: block, chunkRatio: chunkRatio) }
 

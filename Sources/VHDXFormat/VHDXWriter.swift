@@ -28,6 +28,9 @@ package final class VHDXWriter: ImageWriter {
         end = form.end
     }
 
+    /// What stands in front of the blocks, and all of them.
+    package var fullSizes: [UInt64]? { [form.fullEnd] }
+
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         digest.add(chunk)
         return try chunk.placement(inBlocksOf: form.blockSize, unitSize: layout.unitSize) { index throws(ImageError) in

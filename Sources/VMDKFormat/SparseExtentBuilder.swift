@@ -38,6 +38,9 @@ struct SparseExtentBuilder {
         end = overhead * VMDK.sectorSize
     }
 
+    /// The first byte behind the last grain if all are stored.
+    var fullEnd: UInt64 { (overhead + capacity.alignedUp(to: SparseHeader.writtenGrain)) * VMDK.sectorSize }
+
     private var redundantDirectory: UInt64 { 1 + descriptorSize }
     private var directory: UInt64 { redundantDirectory + directorySize + tableCount * Self.tableSize }
 

@@ -23,6 +23,14 @@ package final class VMDKFlatWriter: ImageWriter {
         digest = options.digest(virtualSize: virtualSize, name: name)
     }
 
+    /// The descriptor, whose length is the same whatever the content, and the extents.
+    package var fullSizes: [UInt64]? { [UInt64(descriptor.count)] + lines.map { $0.sectors * VMDK.sectorSize } }
+
+    /// The descriptor, with an identifier for what has been placed.
+    private var descriptor: [UInt8] {
+        Array(Descriptor(options: options, virtualSize: virtualSize, contentID: digest.bits, extents: lines).text.utf8)
+    }
+
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         digest.add(chunk)
         var placement = Placement()
@@ -41,8 +49,7 @@ package final class VMDKFlatWriter: ImageWriter {
     }
 
     package func finish(output: any OutputSink) throws(ImageError) -> [UInt64] {
-        let descriptor = Array(
-            Descriptor(options: options, virtualSize: virtualSize, contentID: digest.bits, extents: lines).text.utf8)
+        let descriptor = descriptor
         try output.write(descriptor, at: HostOffset(0))
         return [UInt64(descriptor.count)] + lines.map { $0.sectors * VMDK.sectorSize }
     }

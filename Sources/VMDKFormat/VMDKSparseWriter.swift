@@ -44,6 +44,17 @@ package final class VMDKSparseWriter: ImageWriter {
             allowsZeroedGrains: options.allowsZeroedGrains)
     }
 
+    /// The descriptor, whose length is the same whatever the content, and the extents; nil if one has no room for all.
+    package var fullSizes: [UInt64]? {
+        let ends = lines.indices.map { Self.builder(lines, $0, options).fullEnd }
+        guard ends.allSatisfy({ $0 <= VMDK.sparseFileLimit }) else { return nil }
+        return companions.isEmpty ? ends : [UInt64(descriptor.count)] + ends
+    }
+
+    private var descriptor: [UInt8] {
+        Array(Descriptor(options: options, virtualSize: virtualSize, contentID: digest.bits, extents: lines).text.utf8)
+    }
+
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         digest.add(chunk)
         var placement = Placement()
@@ -71,8 +82,7 @@ package final class VMDKSparseWriter: ImageWriter {
     }
 
     package func finish(output: any OutputSink) throws(ImageError) -> [UInt64] {
-        let descriptor = Array(
-            Descriptor(options: options, virtualSize: virtualSize, contentID: digest.bits, extents: lines).text.utf8)
+        let descriptor = descriptor
         try selectExtent(lines.count - 1, output: output)
         try extent.finish(descriptor: companions.isEmpty ? descriptor : [], output: output)
         sizes.append(extent.end)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import V2VConvert
 
 /// `v2v-convert resize IMG SIZE`.
@@ -53,6 +54,7 @@ struct ResizeCommand: ParsableCommand {
         var resizing = ImageResizing(image, to: size)
         resizing.allowsShrinking = shrink
         resizing.preallocation = preallocation
+        resizing.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: quiet ? .error : .warning) }
         try resizing.resize()
         if !quiet { try Terminal.result("Image resized.\n") }
     }

@@ -1,11 +1,16 @@
 import ArgumentParser
 
-/// A count of bytes: a number, perhaps with a suffix k, M, G, T, P or E of powers of 1024, as `qemu-img` takes it.
+/// A count of bytes: a number, perhaps with a suffix k, M, G, T, P or E of powers of 1024, or hexadecimal
+/// (`0x…`), as `qemu-img` takes it.
 struct Size: ExpressibleByArgument {
     var bytes: Int
 
     init?(argument: String) {
         let suffixes: [Character: Int] = ["b": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60]
+        if argument.hasPrefix("0x"), let number = Int(argument.dropFirst(2), radix: 16), number >= 0 {
+            bytes = number
+            return
+        }
         var digits = Substring(argument)
         var shift = 0
         if let suffix = digits.last?.lowercased().first, let bits = suffixes[suffix] {

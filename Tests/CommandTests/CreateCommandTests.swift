@@ -16,7 +16,7 @@ import Testing
 
     @Test(
         arguments: [
-            "cluster_size=64k", "cluster_size=512", "cluster_size=2M", "compat=0.10", "refcount_bits=1",
+            "cluster_size=0x10000", "cluster_size=512", "cluster_size=2M", "compat=0.10", "refcount_bits=1",
             "refcount_bits=64", "extended_l2=on", "lazy_refcounts=on", "compression_type=zstd",
             "preallocation=metadata", "preallocation=falloc", "preallocation=full,cluster_size=4k",
         ], ["0", "5000000"])
@@ -85,6 +85,25 @@ import Testing
         #expect(try create(["--force", "-b", "none.qcow2", image]).status == 10)
         #expect(try create(["--force", "-u", "-b", "none.qcow2", "-F", "qcow2", image]).status == 2)
         #expect(try create(["--force", "-u", "-b", "none.qcow2", "-F", "qcow2", image, "1G"]).status == 0)
+        #expect(try create(["--force", "-u", "-b", "none", "-F", "nonsense", image, "1G"]).status == 2)
+        // A format that only QEMU reads.
+        #expect(try create(["--force", "-u", "-b", "none", "-F", "qed", image, "1G"]).status == 0)
+        #expect(try Tool.check("qemu-img", ["info", image]).contains("backing file format: qed\n"))
+    }
+
+    @Test func anImageIsNotItsOwnBackingFile() throws {
+        let image = directory.file("disk.qcow2")
+        let own = ["--force", "-u", "-b", "disk.qcow2", "-F", "qcow2", image, "1M"]
+        #expect(try create(own).status == 2 && directory.names.isEmpty)
+        #expect(try create([image, "1M"]).status == 0)
+        let before = try contents(of: image)
+        try FileManager.default.createSymbolicLink(atPath: directory.file("link.qcow2"), withDestinationPath: image)
+        for name in ["disk.qcow2", "link.qcow2", image] {
+            #expect(try create(["--force", "-u", "-b", name, "-F", "qcow2", image, "1M"]).status == 2)
+            let rebase = ["rebase", "-u", "-b", name, "-F", "qcow2", image]
+            #expect(try Tool.run(Tool.converter, rebase).status == 2)
+        }
+        #expect(try contents(of: image) == before)
     }
 
     @Test func nothingIsReplacedUnasked() throws {

@@ -63,8 +63,28 @@ import Testing
         for arguments in [[], ["--size", "1M", image], ["-O", "nonsense", image], ["-O", "raw", "-c", image]] {
             #expect(try Tool.run(Tool.converter, ["measure"] + arguments).status == 2)
         }
-        // A huge disk takes no time.
-        let huge = try measure(Tool.converter, ["-O", "qcow2", "--size", "8T"])
-        #expect(try huge["fully-allocated"] == measure("qemu-img", ["-O", "qcow2", "--size", "8T"])["fully-allocated"])
+    }
+
+    /// Their files are told without going through the disk, which would take minutes.
+    @Test(
+        arguments: [
+            ("vhdx", "subformat=dynamic", "64T"), ("vhdx", "subformat=fixed", "64T"),
+            ("vpc", "subformat=dynamic", "2040G"), ("vpc", "subformat=fixed", "2040G"),
+            ("vmdk", "subformat=monolithicFlat", "64T"), ("vmdk", "subformat=twoGbMaxExtentFlat", "64T"),
+            ("vmdk", "subformat=monolithicSparse", "2040G"), ("vmdk", "subformat=twoGbMaxExtentSparse", "8T"),
+        ])
+    func aHugeDiskTakesNoTime(format: String, options: String, size: String) throws {
+        let json = try Tool.check(
+            Tool.converter, ["measure", "--output=json", "-O", format, "-o", options, "--size", size])
+        // Where there are several files they are listed too.
+        let huge = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
+        let bytes = (Int(size.dropLast()) ?? 0) << (size.hasSuffix("T") ? 40 : 30)
+        #expect(try #require(huge["fully-allocated"] as? Int) >= bytes)
+    }
+
+    @Test func aHugeDiskIsAsLargeAsQEMUs() throws {
+        let arguments = ["-O", "qcow2", "--size", "8T"]
+        let huge = try measure(Tool.converter, arguments)
+        #expect(try huge["fully-allocated"] == measure("qemu-img", arguments)["fully-allocated"])
     }
 }

@@ -45,6 +45,7 @@ import Testing
         let before = try contents(of: image)
         for (arguments, status) in [
             (["-b", "base.raw", "-F", "raw"], 2), (["-u", "-b", "base.raw"], 2), (["-u"], 2),
+            (["-u", "-b", "base.raw", "-F", "nonsense"], 2), (["-u", "-b", "base.raw", "-F", "RAW"], 2),
             (["-u", "-F", "raw", "-b", String(repeating: "x", count: 600)], 2),
         ] as [([String], Int32)] {
             #expect(try Tool.run(Tool.converter, ["rebase"] + arguments + [image]).status == status, "\(arguments)")

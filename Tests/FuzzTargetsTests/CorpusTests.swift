@@ -1,5 +1,6 @@
 import Foundation
 import FuzzTargets
+import TestSupport
 import Testing
 
 /// Every input that is kept in `Fuzz/corpus` goes through its parser again: seeds, and whatever once was a bug.
@@ -14,7 +15,7 @@ import Testing
         let directory = FuzzDirectory()
         #expect(!names.isEmpty)
         for name in names {
-            let input = [UInt8](try Data(contentsOf: folder.appending(path: name)))
+            let input = try contents(of: folder.appending(path: name).path)
             #expect(throws: Never.self, "\(target.rawValue)/\(name)") { try target.run(input, in: directory) }
         }
     }

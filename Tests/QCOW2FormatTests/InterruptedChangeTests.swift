@@ -53,9 +53,12 @@ import Testing
     }
 
     /// Runs `change` and looks at what each prefix of its writes makes of the image.
-    /// - Parameter expected: raw disks by their size.
+    /// - Parameters:
+    ///   - expected: raw disks by their size.
+    ///   - next: is then given each state, and the disk that it has.
     private func interrupt(
-        _ change: (QCOW2Reader, any OutputSink) throws -> Void, expecting expected: [Int: String]
+        _ change: (QCOW2Reader, any OutputSink) throws -> Void, expecting expected: [Int: String],
+        then next: (_ state: String, _ disk: String) throws -> Void = { _, _ in }
     ) throws -> Int {
         let before = try contents(of: image)
         let file = try EditableFile(path: image)
@@ -77,7 +80,9 @@ import Testing
             let info = try Tool.check("qemu-img", ["info", "-U", "--output=json", state])
             let json = try #require(try JSONSerialization.jsonObject(with: Data(info.utf8)) as? [String: Any])
             let size = try #require(json["virtual-size"] as? Int)
-            try QEMU.requireIdentical(try #require(expected[size], "\(size) bytes"), state, format: "qcow2")
+            let disk = try #require(expected[size], "\(size) bytes")
+            try QEMU.requireIdentical(disk, state, format: "qcow2")
+            try next(state, disk)
         }
         return recorder.writes.count
     }
@@ -112,8 +117,19 @@ import Testing
     func shrinkingIsSafeAtEveryMoment(options: String, size: Int) throws {
         try create(options, size: "2M")
         let disks = try raw("before.raw", size: 2 << 20).merging(raw("after.raw", size: size)) { $1 }
-        let writes = try interrupt({ try $0.resize(to: UInt64(size), output: $1) }, expecting: disks)
+        let writes = try interrupt(
+            { try $0.resize(to: UInt64(size), output: $1) }, expecting: disks, then: requireGrowth)
         #expect(writes >= 3)
+    }
+
+    /// Whatever an interruption left behind the end, a disk that grows again has zeros there.
+    private func requireGrowth(_ state: String, _ disk: String) throws {
+        let grown = directory.file("grown.raw")
+        try Tool.check("cp", ["--sparse=always", disk, grown])
+        try Tool.check("truncate", ["-s", "3M", grown])
+        try Tool.check(Tool.converter, ["resize", state, "3M"])
+        #expect(try [0, 3].contains(Tool.run("qemu-img", ["check", "-f", "qcow2", state]).status))
+        try QEMU.requireIdentical(grown, state, format: "qcow2")
     }
 
     @Test func rebasingIsOneWrite() throws {

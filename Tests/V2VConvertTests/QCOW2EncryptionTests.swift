@@ -1,3 +1,4 @@
+import ByteLayout
 import TestSupport
 import Testing
 import V2VConvert
@@ -85,6 +86,44 @@ import V2VConvert
         }
         _ = try await convert(image, key: key)
         try QEMU.requireIdentical(raw, directory.file("out.raw"), format: "raw")
+    }
+
+    /// The same file is the encrypted clusters of the one and the disk of the other.
+    @Test func whatIsEncryptedIsNotWhatItsFileHas() async throws {
+        let image = try encrypt(Self.luks + ",data_file=\(directory.file("data")),data_file_raw=on", key: key)
+        var source = DiskImageSource(path: image)
+        source.passphraseFile = key
+        source.allowsOutsideFiles = true
+        let plain = DiskImageSource(path: directory.file("data"), format: .raw)
+        let result = try await ImageComparison(source, plain).compare()
+        #expect(result.difference != nil)
+        let same = try await ImageComparison(source, DiskImageSource(path: raw)).compare()
+        #expect(same.difference == nil)
+    }
+
+    /// No program makes such; the sizes in the headers of images and snapshots are those of anybody.
+    @Test(arguments: [false, true]) func aDiskMayEndInsideAnEncryptedSector(salvages: Bool) async throws {
+        let image = try encrypt(Self.luks, key: key)
+        var bytes = try contents(of: image)
+        let size = DiskContent.mixed.size - 100
+        bytes.storeBigEndian(UInt64(size), at: 24)
+        try Tool.write(bytes, to: image)
+        let report = try await convert(image, key: key, salvages: salvages)
+        #expect(report.lost.isEmpty)
+        let expected = Array(DiskContent.mixed.bytes()[..<size]) + [UInt8](repeating: 0, count: 100)
+        #expect(try contents(of: directory.file("out.raw")) == expected)
+    }
+
+    @Test func aSlotThatTakesForeverIsRefused() async throws {
+        let image = try encrypt(Self.luks, key: key)
+        var bytes = try contents(of: image)
+        let magic = Array("LUKS".utf8) + [0xBA, 0xBE]
+        let header = try #require(
+            stride(from: 0, to: bytes.count, by: 512).first { bytes[$0..<$0 + magic.count].elementsEqual(magic) })
+        bytes.storeBigEndian(UInt32.max, at: header + 212)
+        try Tool.write(bytes, to: image)
+        let error = await #expect(throws: ImageError.self) { try await convert(image, key: key) }
+        #expect(error?.code == .inputUnsupported)
     }
 
     @Test func whatIsLostIsZero() async throws {
