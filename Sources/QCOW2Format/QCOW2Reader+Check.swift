@@ -29,13 +29,11 @@ extension QCOW2Reader: ImageRepairer {
         _ extent: RepairExtent, in target: EditableFile, _ report: inout CheckReport
     ) throws(ImageError) -> RepairCounts {
         let dataFile = try openKnownDataFile()
-        let path = file.path
         try clear(field: 88, bits: ~(QCOW2Header.bitmaps | QCOW2Header.rawDataFile), in: target)
         var repair = QCOW2Repair(extent, in: target)
         try repair.run(
             reopen: { (report) throws(ImageError) in
-                // The target has the locks.
-                try Self.check(try ImageFile(path: path, lock: false), dataFile: dataFile, &report)
+                try Self.check(try target.reader(), dataFile: dataFile, &report)
             }, &report)
         return repair.counts
     }

@@ -52,11 +52,8 @@ import Testing
     @Test func agreesAboutEncryptedImages() throws {
         let image = directory.file("luks.qcow2")
         let secret = ["--object", "secret,id=key,data=abc"]
-        try Tool.check(
-            "qemu-img",
-            ["create", "-q"] + secret + [
-                "-f", "qcow2", "-o", "encrypt.format=luks,encrypt.key-secret=key", image, "8M",
-            ])
+        try QEMU.encrypt(
+            "create", ["-q", "-f", "qcow2", image, "8M"], secret: "data=abc", options: "encrypt.format=luks")
         let options = "driver=qcow2,encrypt.key-secret=key,file.filename=\(image)"
         try Tool.check("qemu-img", ["check"] + secret + ["--image-opts", options])
         #expect(try CheckResult.ours(image).status == 0)

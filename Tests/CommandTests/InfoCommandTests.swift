@@ -109,11 +109,8 @@ import Testing
     func tellsThatAnImageIsEncrypted(method: String) throws {
         let directory = try TemporaryDirectory()
         let image = directory.file("image.qcow2")
-        let options =
-            "encrypt.format=\(method),encrypt.key-secret=key\(method == "luks" ? ",encrypt.iter-time=10" : "")"
-        try Tool.check(
-            "qemu-img",
-            ["create", "-q", "-f", "qcow2", "--object", "secret,id=key,data=abc", "-o", options, image, "1M"])
+        try QEMU.encrypt(
+            "create", ["-q", "-f", "qcow2", image, "1M"], secret: "data=abc", options: "encrypt.format=\(method)")
         let ours = try object(try Tool.check(Tool.converter, ["info", "--output", "json", image]))
         #expect(ours["encrypted"] as? Bool == true)
         #expect((data(ours)["encrypt"] as? [String: Any])?["format"] as? String == method)

@@ -15,17 +15,15 @@ import V2VConvert
         key = try directory.write(Array("open sesame".utf8), to: "key")
     }
 
-    /// Makes an encrypted image of the disk. Its key slot costs little time to open.
+    /// Makes an encrypted image of the disk.
     private func encrypt(_ options: String, key: String) throws -> String {
         let image = directory.file("image.qcow2")
-        try Tool.check(
-            "qemu-img",
-            ["convert", "--object", "secret,id=key,file=\(key)", "-f", "raw", "-O", "qcow2"]
-                + ["-o", "encrypt.key-secret=key,\(options)", raw, image])
+        try QEMU.encrypt(
+            "convert", ["-f", "raw", "-O", "qcow2", raw, image], secret: "file=\(key)", options: options)
         return image
     }
 
-    private static let luks = "encrypt.format=luks,encrypt.iter-time=10"
+    private static let luks = "encrypt.format=luks"
 
     private func convert(_ image: String, key: String?, salvages: Bool = false) async throws -> ConversionReport {
         var source = DiskImageSource(path: image)
@@ -76,10 +74,9 @@ import V2VConvert
         try QEMU.convert(raw, to: directory.file("base.qcow2"), format: "qcow2")
         let image = directory.file("overlay.qcow2")
         let secret = ["--object", "secret,id=key,file=\(key)"]
-        try Tool.check(
-            "qemu-img",
-            ["create", "-q"] + secret + ["-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2"]
-                + ["-o", "encrypt.key-secret=key,\(Self.luks)", image])
+        try QEMU.encrypt(
+            "create", ["-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", image], secret: "file=\(key)",
+            options: Self.luks)
         let options = "driver=qcow2,encrypt.key-secret=key,file.filename=\(image)"
         for (file, format) in [(options, ["--image-opts"]), (raw, ["-f", "raw"])] {
             try Tool.check("qemu-io", secret + format + ["-c", "write -P 7 100k 300k", file])
