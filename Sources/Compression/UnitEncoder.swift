@@ -55,8 +55,8 @@ extension UnitEncoding {
 }
 
 /// Raw deflate by ISA-L, at its level 1. Its result may differ between processors with different vector units, and now and
-/// then between runs: of 1,000 conversions of 9 MiB seven had other matches than the rest, with the same input, and with all
-/// memory that ISA-L is given set before each unit. Every one inflates to the same bytes.
+/// then between runs: of 1,000 conversions of 9 MiB seven had other matches than the rest, with the same input, also where
+/// all memory that ISA-L is given was set before each unit. Every one inflates to the same bytes.
 @safe final class ISALEncoder: UnitEncoder {
     private let stream: UnsafeMutablePointer<isal_zstream>
     private let levelBuffer: UnsafeMutableRawBufferPointer
@@ -65,6 +65,7 @@ extension UnitEncoding {
     init(window: DeflateWindow) {
         self.window = window
         unsafe stream = .allocate(capacity: 1)
+        unsafe stream.initialize(to: isal_zstream())
         unsafe levelBuffer = .allocate(byteCount: CISAL_LEVEL1_BUFFER_SIZE, alignment: 64)
     }
 
@@ -76,13 +77,11 @@ extension UnitEncoding {
     func encode(
         _ source: UnsafeRawBufferPointer, at offset: GuestOffset, into destination: UnsafeMutableRawBufferPointer
     ) -> Int? {
-        // `isal_deflate_stateless_init` leaves fields as they are that decide how far back ISA-L looks.
-        unsafe stream.initialize(to: isal_zstream())
         // Safe: every field that the call reads is set; both buffers are passed with their lengths, and ISA-L only reads
         // through `next_in`.
         unsafe isal_deflate_stateless_init(stream)
         unsafe stream.pointee.level = 1
-        // 0 is the default, 15.
+        // How far back it looks, which `isal_deflate_stateless_init` leaves as it was. 0 is the default, 15.
         unsafe stream.pointee.hist_bits = window == .kib4 ? 12 : 0
         unsafe stream.pointee.level_buf = levelBuffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.pointee.level_buf_size = UInt32(levelBuffer.count)
