@@ -30,9 +30,7 @@ struct CreateCommand: AsyncParsableCommand {
         help: "Format of the image: qcow2, vmdk, vpc (VHD), vhdx or raw. Default: its extension.")
     var format: String?
 
-    @Option(
-        name: .customShort("o"), help: ArgumentHelp("Options of the format.", valueName: "name=value,…"))
-    var options: [String] = []
+    @OptionGroup var outputOptions: TargetOptions
 
     @Option(
         name: [.customShort("b"), .long],
@@ -41,16 +39,8 @@ struct CreateCommand: AsyncParsableCommand {
             valueName: "file"))
     var backing: String?
 
-    @Option(
-        name: [.customShort("F"), .long],
-        help: ArgumentHelp("Format of the backing file. Default: its content; raw must be said.", valueName: "format"))
-    var backingFormat: String?
-
     @Flag(name: .customShort("u"), help: "Don't open the backing file, which may not be there. Needs the size, and -F.")
     var isUnchecked = false
-
-    @Flag(name: .long, help: "Replace an existing file.")
-    var force = false
 
     @Flag(name: .long, help: "Follow references of the backing file to files outside its directory, and to devices.")
     var allowOutsideFiles = false
@@ -67,14 +57,11 @@ struct CreateCommand: AsyncParsableCommand {
 
     private func makeCreation() throws(ImageError) -> ImageCreation {
         var target = DiskImageTarget(path: file)
-        var outputOptions = try OutputOptions(options)
-        let said = try outputOptions.takeSize()
-        try outputOptions.add("backing_file", backing, option: "-b")
-        try outputOptions.add("backing_fmt", backingFormat, option: "-F")
-        let name = if let format { ImageFormat(named: format) } else { try target.formatOfExtension() }
-        target.format = try outputOptions.format(name)
-        target.existing = force ? .replace : .refuse
-        var creation = ImageCreation(target, size: (size ?? said).map { UInt64($0.bytes) })
+        var values = try outputOptions.parsed(backing: backing, option: "-b")
+        let said = try values.takeSize()
+        target.format = try values.format(format, of: target)
+        target.existing = outputOptions.existing
+        var creation = ImageCreation(target, size: (size?.bytes ?? said).map(UInt64.init))
         creation.opensBackingFile = !isUnchecked
         creation.allowsOutsideFiles = allowOutsideFiles
         creation.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: .warning) }

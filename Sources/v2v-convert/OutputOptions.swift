@@ -23,15 +23,18 @@ struct OutputOptions {
     }
 
     /// Takes the option `size` out, if it was given.
-    mutating func takeSize() throws(ImageError) -> Size? {
+    mutating func takeSize() throws(ImageError) -> Int? {
         guard let value = values.removeValue(forKey: "size") else { return nil }
-        guard let size = Size(argument: value) else {
-            throw ImageError(.invalidOption, "size is no size: \"\(value)\"")
-        }
-        return size
+        return try size(value, "size")
     }
 
-    /// The target format called `name` with these options; nil name: none may be given.
+    /// The format called `name`, by default that of `target`'s extension, with these options.
+    func format(_ name: String?, of target: DiskImageTarget) throws(ImageError) -> TargetFormat {
+        if let name { return try format(ImageFormat(named: name)) }
+        return try format(try target.formatOfExtension())
+    }
+
+    /// The target format called `name` with these options.
     func format(_ name: ImageFormat) throws(ImageError) -> TargetFormat {
         var rest = values
         // Hints to the filesystem, which scripts for qemu-img give; the output is written in large pieces anyway.
