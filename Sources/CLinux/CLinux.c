@@ -26,6 +26,12 @@ int linux_punch_hole(int fd, off_t offset, off_t length) {
     return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
+int linux_clone_range(int from, off_t offset, off_t length, int to, off_t to_offset) {
+    struct file_clone_range range = {
+        .src_fd = from, .src_offset = offset, .src_length = length, .dest_offset = to_offset};
+    return ioctl(to, FICLONERANGE, &range);
+}
+
 int linux_block_device_size(int fd, uint64_t *size) { return ioctl(fd, BLKGETSIZE64, size); }
 
 static struct flock byte_lock(short type, off_t offset) {

@@ -17,6 +17,8 @@ public struct ConversionReport: Sendable, Encodable {
     public var bytesRead: UInt64
     /// Bytes written to the output, its tables included.
     public var bytesWritten: UInt64
+    /// Bytes of the output that are blocks of the source, shared and not copied.
+    public var bytesShared: UInt64
     /// Bytes of virtual disk that were not written because they are zero, or what the backing file has, known or found.
     public var zeroBytes: UInt64
     /// Bytes of the finished output file, or files.
@@ -41,6 +43,7 @@ public struct ConversionReport: Sendable, Encodable {
         self.virtualSize = virtualSize
         bytesRead = 0
         bytesWritten = 0
+        bytesShared = 0
         zeroBytes = 0
         fileSize = 0
         seconds = 0
@@ -53,6 +56,7 @@ public struct ConversionReport: Sendable, Encodable {
     package mutating func finish(_ job: Job, fileSize: UInt64, seconds: Double) {
         bytesRead = job.readBytes.load(ordering: .relaxed)
         bytesWritten = job.writtenBytes.load(ordering: .relaxed)
+        bytesShared = job.sharedBytes.load(ordering: .relaxed)
         zeroBytes = virtualSize - min(virtualSize, job.storedBytes.load(ordering: .relaxed))
         self.fileSize = fileSize
         self.seconds = seconds
@@ -67,6 +71,7 @@ public struct ConversionReport: Sendable, Encodable {
         case virtualSize = "virtual-size"
         case bytesRead = "bytes-read"
         case bytesWritten = "bytes-written"
+        case bytesShared = "bytes-shared"
         case zeroBytes = "zero-bytes"
         case fileSize = "file-size"
         case seconds

@@ -11,11 +11,22 @@ package struct ConversionSettings: Sendable {
         case synchronous
     }
 
+    /// Whether the output shares the source's blocks.
+    package enum Reflink: Sendable {
+        /// If everything can be shared.
+        case automatic
+        /// Or it is an error.
+        case always
+        case never
+    }
+
     package var ioMode = IOMode.automatic
     /// Worker threads, 1 to ``maximumWorkers``.
     package var workers: Int
     /// Write past the page cache where the file allows it.
     package var usesDirectIO = true
+
+    package var reflink = Reflink.automatic
 
     package static let maximumWorkers = 64
 

@@ -49,10 +49,38 @@ package struct Engine {
     package func copy(
         _ source: sending CopySource, to writer: sending any ImageWriter, output: Output?, minimumZeroRun: Int
     ) throws(ImageError) -> [UInt64] {
+        let layout = writer.layout
+        if let output, try clones(source, layout, output, minimumZeroRun: minimumZeroRun) {
+            var cloner = Cloner(
+                source, layout: layout, output: output, minimumZeroRun: minimumZeroRun, job: job)
+            return try cloner.run(writer)
+        }
         let files = (disk: source.map.files, backing: source.backing?.files)
         let planner = Planner(
             source, includesHoles: minimumZeroRun == 0 && !writer.isPlanned && files.backing == nil)
         return try run(planner, files, writer, output, minimumZeroRun: minimumZeroRun) { nil }
+    }
+
+    /// Whether nothing needs to be copied because the output can share the source's blocks.
+    private func clones(
+        _ source: CopySource, _ layout: WriterLayout, _ output: Output, minimumZeroRun: Int
+    ) throws(ImageError) -> Bool {
+        guard settings.reflink != .never else { return false }
+        if minimumZeroRun > 0, losses == nil,
+            try Cloner.serves(source, layout: layout, output: output, job: job)
+        {
+            return true
+        }
+        try requireCopying(to: output)
+        return false
+    }
+
+    private func requireCopying(to output: Output?) throws(ImageError) {
+        guard settings.reflink == .always, let output else { return }
+        throw ImageError(
+            .outputFailed, "the output can't share the input's blocks",
+            advice: "both must be plain, and on one filesystem that can (XFS, btrfs); --reflink auto copies",
+            path: output.files[0].path)
     }
 
     /// Copies a disk that comes front to back, like ``copy(_:to:output:minimumZeroRun:)-(CopySource,_,_,_)``.
@@ -61,6 +89,7 @@ package struct Engine {
     package func copy(
         _ stream: sending any DiskStream, to writer: sending any ImageWriter, output: Output?, minimumZeroRun: Int
     ) throws(ImageError) -> (virtualSize: UInt64, fileSizes: [UInt64]) {
+        try requireCopying(to: output)
         // Nothing is read from it: messages about the stream need a file with its name.
         let file = try ImageFile(bytes: [], path: stream.path)
         let hasLateSize = stream.virtualSize == nil

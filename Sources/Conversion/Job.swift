@@ -14,6 +14,7 @@ package final class Job: Sendable {
     let copiedBytes = Atomic<UInt64>(0)
     let readBytes = Atomic<UInt64>(0)
     let writtenBytes = Atomic<UInt64>(0)
+    let sharedBytes = Atomic<UInt64>(0)
     let storedBytes = Atomic<UInt64>(0)
 
     package init() {}

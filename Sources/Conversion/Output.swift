@@ -49,6 +49,11 @@ package final class Output: OutputSink, Sendable {
         self.job = job
     }
 
+    /// Whether nothing was there before.
+    var isNew: Bool {
+        if case .new = kind { true } else { false }
+    }
+
     /// Whether it must be written in order, by an ``OutputStream``.
     var isStream: Bool { kind.isStream }
 

@@ -29,7 +29,7 @@ final class OutputFile: Sendable {
     private static let dirtyStep: UInt64 = 64 << 20
     /// Whether it has its final name.
     private let isNamed = Atomic<Bool>(false)
-    private let job: Job
+    let job: Job
 
     /// Opens the output; nothing is written yet.
     /// - Parameters:

@@ -8,13 +8,17 @@ package protocol ImageChecker: ImageReader {
 /// A format whose images can be repaired in place.
 package protocol ImageRepairer: ImageChecker {
     /// Repairs what can be. At every moment the file is no worse than before.
+    /// - Parameters:
+    ///   - output: writes to the image's file.
+    ///   - reopen: the file as it is by then.
     /// - Returns: what was repaired.
     func repair(
-        _ extent: RepairExtent, in target: EditableFile, _ report: inout CheckReport
+        _ extent: RepairExtent, output: any OutputSink, reopen: () throws(ImageError) -> ImageFile,
+        _ report: inout CheckReport
     ) throws(ImageError) -> RepairCounts
 
     /// Takes back the marks that say that the image needs a check, for there is nothing wrong any more.
-    func markConsistent(in target: EditableFile) throws(ImageError)
+    func markConsistent(output: any OutputSink) throws(ImageError)
 }
 
 /// How much is repaired.

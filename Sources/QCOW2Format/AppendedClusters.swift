@@ -31,7 +31,7 @@ struct AppendedClusters {
         wanted = count
         // Each round may add what must be counted in its turn.
         while true {
-            let blocks = self.blocks.filter { !table.hasBlock($0) }
+            let blocks = self.blocks.filter { table.place(ofBlock: $0) == .absent }
             let last = UInt64(self.blocks.upperBound)
             let needed = last > UInt64(table.entries.count) ? (last * 8).dividedUp(by: clusterSize) : 0
             if blocks.count == newBlocks.count, needed == tableClusters { break }
@@ -58,9 +58,10 @@ struct AppendedClusters {
     ) throws(ImageError) -> [(block: RefcountBlock, offset: UInt64)] {
         var counted: [(block: RefcountBlock, offset: UInt64)] = []
         for index in blocks {
-            let isNew = newBlocks.firstIndex(of: index)
+            let offset: UInt64
             var block: RefcountBlock
-            if isNew != nil {
+            if let number = newBlocks.firstIndex(of: index) {
+                offset = self.offset(ofNewBlock: number)
                 block = RefcountBlock([UInt8](repeating: 0, count: Int(clusterSize)), bits: bits)
             } else {
                 guard let old = try table.block(index) else {
@@ -68,7 +69,7 @@ struct AppendedClusters {
                         "refcount block \(index) is not inside the file",
                         advice: "repair it first: v2v-convert check -r all")
                 }
-                block = old
+                (offset, block) = old
             }
             let first = UInt64(index) * table.clustersPerBlock
             for cluster in clusters.clamped(to: first..<first + table.clustersPerBlock) {
@@ -79,7 +80,7 @@ struct AppendedClusters {
                 }
                 block[Int(cluster - first)] = 1
             }
-            counted.append((block, isNew.map(offset(ofNewBlock:)) ?? table.offset(ofBlock: index)))
+            counted.append((block, offset))
         }
         return counted
     }

@@ -30,6 +30,11 @@ struct HeaderEdit {
         bytes.storeBigEndian(UInt32(clusters), at: 56)
     }
 
+    /// Of a version 3 header.
+    mutating func setIncompatible(_ features: QCOW2Header.IncompatibleFeatures) {
+        bytes.storeBigEndian(features.rawValue, at: 72)
+    }
+
     mutating func setBackingName(offset: UInt64, length: Int) {
         bytes.storeBigEndian(offset, at: 8)
         bytes.storeBigEndian(UInt32(length), at: 16)

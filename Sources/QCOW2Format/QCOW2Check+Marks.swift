@@ -75,12 +75,11 @@ extension QCOW2Check {
             var ones = [UInt64](repeating: 0, count: (stored.clusters.count + 63) / 64)
             var known: UInt64 = first
             var unknown: [Range<UInt64>] = []
-            try stored.forEachBlock { (index, block, clusters) throws(ImageError) in
+            try stored.forEachBlock { (base, block, clusters) throws(ImageError) in
                 if clusters.lowerBound > known { unknown.append(known..<clusters.lowerBound) }
                 known = clusters.upperBound
                 guard let block else { return }
-                let base = stored.firstCluster(ofBlock: index)
-                for cluster in clusters where block[Int(cluster - base)] == 1 {
+                for cluster in clusters where block.counts[Int(cluster - base)] == 1 {
                     ones[Int(cluster - first) / 64] |= 1 << ((cluster - first) % 64)
                 }
             }

@@ -173,16 +173,16 @@ struct QCOW2Check {
     }
 
     private mutating func surveyRefcountTable(_ report: inout CheckReport) {
-        for (index, entry) in refcounts.entries.enumerated() where entry != 0 {
+        for index in refcounts.entries.indices {
             let problem: String
-            switch refcounts.place(ofBlock: index, clusterCount: clusterCount) {
-            case .inside(let offset)?:
+            switch refcounts.place(ofBlock: index) {
+            case _ where refcounts.hasReservedBits(index): problem = "has reserved bits set"
+            case .absent: continue
+            case .inside(let offset):
                 note(offset..<offset + header.clusterSize)
                 continue
-            case .reserved?: problem = "has reserved bits set"
-            case .unaligned?: problem = "is not aligned to a cluster"
-            case .outside?: problem = "points past the end of the file"
-            case nil: continue
+            case .unaligned: problem = "is not aligned to a cluster"
+            case .outside: problem = "points past the end of the file"
             }
             needsRebuild = true
             report.corruption(
@@ -242,7 +242,7 @@ struct QCOW2Check {
         shared: (_ index: Int, _ offset: UInt64, _ count: UInt64) -> Void = { _, _, _ in }
     ) {
         for index in refcounts.entries.indices {
-            guard case .inside(let offset)? = refcounts.place(ofBlock: index, clusterCount: clusterCount),
+            guard !refcounts.hasReservedBits(index), case .inside(let offset) = refcounts.place(ofBlock: index),
                 case let cluster = offset >> UInt64(header.clusterBits), references.clusters.contains(cluster)
             else { continue }
             references.add(offset..<offset + header.clusterSize, times: 1, as: .exclusive)
@@ -259,7 +259,7 @@ struct QCOW2Check {
     private mutating func compare(
         _ references: ReferenceWindow, _ stored: StoredRefcounts, _ report: inout CheckReport
     ) throws(ImageError) {
-        var needsRebuild = needsRebuild
+        var lacksCount = false
         try stored.forEach { (cluster, count) throws(ImageError) in
             let expected = references[cluster]
             // QEMU does not look behind the end of the file, unless something refers to it.
@@ -267,7 +267,7 @@ struct QCOW2Check {
             let offset = cluster << UInt64(header.clusterBits)
             report.imageEnd = offset + header.clusterSize
             if count < expected {
-                if count == 0 { needsRebuild = true }
+                lacksCount = lacksCount || count == 0
                 report.corruption("cluster \(cluster) refcount=\(count) reference=\(expected)", in: file, at: offset)
             } else if count > expected {
                 report.leak("cluster \(cluster) refcount=\(count) reference=\(expected)", in: file, at: offset)
@@ -275,6 +275,6 @@ struct QCOW2Check {
                 report.corruption("cluster \(cluster) is used for two things at once", in: file, at: offset)
             }
         }
-        self.needsRebuild = needsRebuild
+        needsRebuild = needsRebuild || lacksCount
     }
 }

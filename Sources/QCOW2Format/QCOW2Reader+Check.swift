@@ -1,4 +1,3 @@
-import ByteLayout
 package import DiskImage
 
 extension QCOW2Reader: ImageRepairer {
@@ -26,31 +25,26 @@ extension QCOW2Reader: ImageRepairer {
     }
 
     package func repair(
-        _ extent: RepairExtent, in target: EditableFile, _ report: inout CheckReport
+        _ extent: RepairExtent, output: any OutputSink, reopen: () throws(ImageError) -> ImageFile,
+        _ report: inout CheckReport
     ) throws(ImageError) -> RepairCounts {
         let dataFile = try openKnownDataFile()
-        try clear(field: 88, bits: ~(QCOW2Header.bitmaps | QCOW2Header.rawDataFile), in: target)
-        var repair = QCOW2Repair(extent, in: target)
+        if header.autoclear & ~QCOW2Header.knownAutoclear != 0 {
+            try HeaderEdit(file: file, header: header).write(to: output)
+        }
+        var repair = QCOW2Repair(extent, output)
         try repair.run(
             reopen: { (report) throws(ImageError) in
-                try Self.check(try target.reader(), dataFile: dataFile, &report)
+                try Self.check(try reopen(), dataFile: dataFile, &report)
             }, &report)
         return repair.counts
     }
 
-    package func markConsistent(in target: EditableFile) throws(ImageError) {
+    package func markConsistent(output: any OutputSink) throws(ImageError) {
         let marks: QCOW2Header.IncompatibleFeatures = [.dirty, .corrupt]
-        try clear(field: 72, bits: marks.rawValue, in: target)
-    }
-
-    /// Clears those of `bits` that are set in the features at byte `field` of the header.
-    private func clear(field: UInt64, bits: UInt64, in target: EditableFile) throws(ImageError) {
-        guard header.version >= 3 else { return }
-        var features = try file.read(at: field, count: 8, what: "qcow2 header")
-        let value = features.bigEndian(UInt64.self, at: 0)
-        guard value & bits != 0 else { return }
-        features.storeBigEndian(value & ~bits, at: 0)
-        try target.write(features, at: HostOffset(field))
-        try target.barrier()
+        guard !header.incompatible.isDisjoint(with: marks) else { return }
+        var edit = try HeaderEdit(file: file, header: header)
+        edit.setIncompatible(header.incompatible.subtracting(marks))
+        try edit.write(to: output)
     }
 }

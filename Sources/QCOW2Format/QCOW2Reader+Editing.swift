@@ -100,7 +100,7 @@ extension QCOW2Reader {
     package func usedFileSize() throws(ImageError) -> UInt64 {
         let table = try RefcountTable(file: file, header: header)
         for index in table.entries.indices.reversed() {
-            guard let block = try table.block(index),
+            guard let block = try table.block(index)?.counts,
                 let last = (0..<block.count).last(where: { block[$0] != 0 })
             else { continue }
             return (UInt64(index) * table.clustersPerBlock + UInt64(last) + 1) * header.clusterSize

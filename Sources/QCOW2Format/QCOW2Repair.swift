@@ -12,12 +12,12 @@ import DiskImage
 ///    check tells, but which only makes a writer copy a cluster in vain; none is there in the wrong.
 struct QCOW2Repair {
     private let extent: RepairExtent
-    private let target: EditableFile
+    private let output: any OutputSink
     private(set) var counts = RepairCounts()
 
-    init(_ extent: RepairExtent, in target: EditableFile) {
+    init(_ extent: RepairExtent, _ output: any OutputSink) {
         self.extent = extent
-        self.target = target
+        self.output = output
     }
 
     /// - Parameter reopen: makes a check of the file as it is by then, and runs it.
@@ -26,6 +26,7 @@ struct QCOW2Repair {
     ) throws(ImageError) {
         var found = CheckReport()
         var check = try reopen(&found)
+        if extent == .all, !check.needsRebuild { try clearCountsBehindEnd(check) }
         guard found.corruptions > 0 || found.leaks > 0 else { return }
         // A check holds a list of all L2 tables: there is never memory for two.
         if extent == .all, try dropEntries(check, report) {
@@ -38,7 +39,7 @@ struct QCOW2Repair {
                 throw check.file.damaged(
                     "the refcounts are too damaged to repair leaks alone", advice: "use -r all, on a copy of the image")
             }
-            try RefcountRebuild(check, target).run(report)
+            try RefcountRebuild(check, output).run(report)
             let before = (corruptions: found.corruptions - check.wrongMarks, leaks: found.leaks)
             _ = consume check
             found = CheckReport()
@@ -52,6 +53,26 @@ struct QCOW2Repair {
         // Where only leaks are repaired the marks are taken for wrong only if all else is right, as QEMU does.
         guard extent == .all || found.corruptions == check.wrongMarks else { return }
         try writeMarks(check, report)
+    }
+
+    /// Takes back the counts of clusters that the file does not have, as an interrupted program may leave them. No check
+    /// counts them as wrong, but they stand in the way of what would be stored there.
+    private func clearCountsBehindEnd(_ check: QCOW2Check) throws(ImageError) {
+        guard !check.refersBehindEnd else { return }
+        let table = check.refcounts
+        for index in table.entries.indices.dropFirst(Int(check.clusterCount / table.clustersPerBlock)) {
+            guard let block = try table.block(index) else { continue }
+            var counts = block.counts
+            let first = UInt64(index) * table.clustersPerBlock
+            var isChanged = false
+            for position in 0..<counts.count
+            where first + UInt64(position) >= check.clusterCount && counts[position] > 0 {
+                counts[position] = 0
+                isChanged = true
+            }
+            if isChanged { try output.write(counts.bytes, at: HostOffset(block.offset)) }
+        }
+        try output.barrier()
     }
 
     /// Makes zeros of entries that have no data, but a cluster at an impossible place: they are zeros already.
@@ -68,11 +89,11 @@ struct QCOW2Repair {
                 } else {
                     entry.storeBigEndian(bytes.bigEndian(UInt64.self, at: position + 8), at: 8)
                 }
-                try target.write(entry, at: HostOffset(use.offset + UInt64(position)))
+                try output.write(entry, at: HostOffset(use.offset + UInt64(position)))
                 dropped += use.count
             }
         }
-        try target.barrier()
+        try output.barrier()
         counts.corruptions += dropped
         return dropped > 0
     }
@@ -82,30 +103,28 @@ struct QCOW2Repair {
         for (window, stored) in try check.usedWindows() {
             var references = try check.references(to: window, report)
             check.addBlocks(to: &references)
-            var counts = counts
-            try stored.forEachBlock { (index, block, clusters) throws(ImageError) in
-                guard var block else { return }
-                let first = stored.firstCluster(ofBlock: index)
-                let before = counts
+            var repaired = counts
+            try stored.forEachBlock { (first, block, clusters) throws(ImageError) in
+                guard let block else { return }
+                var stored = block.counts
+                let before = repaired
                 for cluster in clusters {
-                    let count = block[Int(cluster - first)]
+                    let count = stored[Int(cluster - first)]
                     let expected = references[cluster]
                     if count > expected, cluster < check.clusterCount || expected > 0 {
-                        counts.leaks += 1
+                        repaired.leaks += 1
                     } else if count < expected, extent == .all {
-                        counts.corruptions += 1
+                        repaired.corruptions += 1
                     } else {
                         continue
                     }
-                    block[Int(cluster - first)] = expected
+                    stored[Int(cluster - first)] = expected
                 }
-                if counts != before {
-                    try target.write(block.bytes, at: HostOffset(check.refcounts.offset(ofBlock: index)))
-                }
+                if repaired != before { try output.write(stored.bytes, at: HostOffset(block.offset)) }
             }
-            self.counts = counts
+            counts = repaired
         }
-        try target.barrier()
+        try output.barrier()
     }
 
     private mutating func writeMarks(_ check: QCOW2Check, _ report: CheckReport) throws(ImageError) {
@@ -116,11 +135,11 @@ struct QCOW2Repair {
                 guard mark.table.map({ permission.includes($0) }) ?? true else { return }
                 var bytes = [UInt8](repeating: 0, count: 8)
                 bytes.storeBigEndian(mark.entry, at: 0)
-                try target.write(bytes, at: HostOffset(mark.offset))
+                try output.write(bytes, at: HostOffset(mark.offset))
                 written += mark.count
             }
         }
-        try target.barrier()
+        try output.barrier()
         counts.corruptions += written
     }
 

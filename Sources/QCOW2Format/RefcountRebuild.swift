@@ -5,11 +5,11 @@ import DiskImage
 /// until then the image is as it was. The old ones become free space.
 struct RefcountRebuild {
     private let check: QCOW2Check
-    private let target: EditableFile
+    private let output: any OutputSink
 
-    init(_ check: QCOW2Check, _ target: EditableFile) {
+    init(_ check: QCOW2Check, _ output: any OutputSink) {
         self.check = check
-        self.target = target
+        self.output = output
     }
 
     private var header: QCOW2Header { check.header }
@@ -28,7 +28,7 @@ struct RefcountRebuild {
         var builder = RefcountBuilder(clusterSize: header.clusterSize, bits: 1 << Int(header.refcountOrder))
         var next = start
         func place(_ block: [UInt8]) throws(ImageError) {
-            try target.write(block, at: HostOffset(next << UInt64(header.clusterBits)))
+            try output.write(block, at: HostOffset(next << UInt64(header.clusterBits)))
             try builder.placed(at: next << UInt64(header.clusterBits))
             next += 1
         }
@@ -50,18 +50,10 @@ struct RefcountRebuild {
         for cluster in start..<next + remaining.table + remaining.blocks { builder.add(1, toCluster: cluster) }
         next += remaining.table
         for _ in 0..<remaining.blocks { try place(builder.takeBlock()) }
-        try target.write(
+        try output.write(
             builder.table(clusters: remaining.table), at: HostOffset(table << UInt64(header.clusterBits)))
-        try target.barrier()
-        try switchHeader(to: table << UInt64(header.clusterBits), clusters: remaining.table)
-    }
-
-    /// The two fields lie side by side in the first sector, so they change at once.
-    private func switchHeader(to offset: UInt64, clusters: UInt64) throws(ImageError) {
-        var fields = [UInt8](repeating: 0, count: 12)
-        fields.storeBigEndian(offset, at: 0)
-        fields.storeBigEndian(UInt32(clusters), at: 8)
-        try target.write(fields, at: HostOffset(48))
-        try target.barrier()
+        var edit = try HeaderEdit(file: check.file, header: header)
+        edit.setRefcountTable(clusters: remaining.table, offset: table << UInt64(header.clusterBits))
+        try edit.write(to: output)
     }
 }

@@ -8,7 +8,7 @@ struct RefcountRelease {
     private let clusterSize: UInt64
     private let punchesHoles: Bool
     /// The block that was looked at last, and whether it has changed.
-    private var current: (index: Int, block: RefcountBlock, isChanged: Bool)?
+    private var current: (index: Int, offset: UInt64, block: RefcountBlock, isChanged: Bool)?
     /// Clusters whose count has become 0 and whose storage has not been given back yet.
     private var freed: Range<UInt64> = 0..<0
 
@@ -51,7 +51,7 @@ struct RefcountRelease {
     /// The count of `cluster`, whose block becomes the current one.
     private mutating func count(of cluster: UInt64) throws(ImageError) -> UInt64 {
         let index = index(of: cluster)
-        if current?.index != index { current = try table.block(index).map { (index, $0, false) } }
+        if current?.index != index { current = try table.block(index).map { (index, $0.offset, $0.counts, false) } }
         guard let count = current?.block[Int(cluster % table.clustersPerBlock)], count > 0 else {
             throw file.damaged(
                 "a cluster in use is not counted", at: cluster * clusterSize,
@@ -61,9 +61,9 @@ struct RefcountRelease {
     }
 
     private mutating func flush(_ output: any OutputSink) throws(ImageError) {
-        guard let (index, block, isChanged) = current, isChanged else { return }
-        try output.write(block.bytes, at: HostOffset(table.offset(ofBlock: index)))
-        current = nil
+        guard let current, current.isChanged else { return }
+        try output.write(current.block.bytes, at: HostOffset(current.offset))
+        self.current = nil
     }
 
     private mutating func punch(_ output: any OutputSink) throws(ImageError) {

@@ -9,7 +9,19 @@ struct RefcountTable {
     let entries: [UInt64]
 
     /// Bits of an entry that must be zero.
-    static let reservedBits: UInt64 = 0x1FF
+    private static let reservedBits: UInt64 = 0x1FF
+
+    /// Where a block of counts is.
+    enum BlockPlace: Equatable {
+        /// Its counts are 0.
+        case absent
+        /// At this byte of the file, which may end within it.
+        case inside(UInt64)
+        /// Not aligned to a cluster, so that its counts are not to be told.
+        case unaligned
+        /// Past the end of the file, which makes its counts 0.
+        case outside
+    }
 
     init(file: ImageFile, header: QCOW2Header) throws(ImageError) {
         self.file = file
@@ -23,56 +35,35 @@ struct RefcountTable {
     /// Clusters that a block counts.
     var clustersPerBlock: UInt64 { (header.clusterSize * 8) >> UInt64(header.refcountOrder) }
 
-    /// Where block `index` is; 0 if it is absent.
-    func offset(ofBlock index: Int) -> UInt64 { entries[index] & ~Self.reservedBits }
-
-    /// Whether the table names a block `index`.
-    func hasBlock(_ index: Int) -> Bool { index < entries.count && offset(ofBlock: index) != 0 }
-
-    /// The block `index`; nil if it is absent or not where a block can be.
-    func block(_ index: Int) throws(ImageError) -> RefcountBlock? {
-        guard index < entries.count else { return nil }
-        let offset = offset(ofBlock: index)
-        guard offset > 0, offset % header.clusterSize == 0, offset <= file.size,
-            header.clusterSize <= file.size - offset
-        else { return nil }
-        return RefcountBlock(
-            try file.read(at: offset, count: Int(header.clusterSize), what: "refcount block"),
-            bits: 1 << Int(header.refcountOrder))
-    }
-
-    /// Whether block `index` is not aligned to a cluster, so that its counts are not to be told.
-    func isUnaligned(_ index: Int) -> Bool {
-        index < entries.count && offset(ofBlock: index) % header.clusterSize != 0
-    }
-
-    /// Where an entry of the table says that its block is.
-    enum BlockPlace {
-        case inside(UInt64)
-        case reserved
-        case unaligned
-        case outside
-    }
-
-    /// Where the block `index` is, in a file of `clusterCount` clusters; nil if it is absent.
-    func place(ofBlock index: Int, clusterCount: UInt64) -> BlockPlace? {
-        guard entries[index] != 0 else { return nil }
-        guard entries[index] & Self.reservedBits == 0 else { return .reserved }
-        let offset = offset(ofBlock: index)
+    /// Where block `index` is, whatever the reserved bits of its entry; absent behind the end of the table.
+    func place(ofBlock index: Int) -> BlockPlace {
+        guard index < entries.count, case let offset = entries[index] & ~Self.reservedBits, offset != 0 else {
+            return .absent
+        }
         guard offset % header.clusterSize == 0 else { return .unaligned }
-        return offset / header.clusterSize < clusterCount ? .inside(offset) : .outside
+        return offset < file.size ? .inside(offset) : .outside
+    }
+
+    func hasReservedBits(_ index: Int) -> Bool { entries[index] & Self.reservedBits != 0 }
+
+    /// The block `index` and the byte it is at; nil if the file has not all of it.
+    func block(_ index: Int) throws(ImageError) -> (offset: UInt64, counts: RefcountBlock)? {
+        guard case .inside(let offset) = place(ofBlock: index), header.clusterSize <= file.size - offset else {
+            return nil
+        }
+        let bytes = try file.read(at: offset, count: Int(header.clusterSize), what: "refcount block")
+        return (offset, RefcountBlock(bytes, bits: 1 << Int(header.refcountOrder)))
     }
 
     /// The count of one cluster, wherever it is; nil if its block is not aligned.
     func count(ofCluster cluster: UInt64) throws(ImageError) -> UInt64? {
-        let index = cluster / clustersPerBlock
-        guard index < UInt64(entries.count) else { return 0 }
-        guard !isUnaligned(Int(index)) else { return nil }
+        let place = place(ofBlock: Int(cluster / clustersPerBlock))
+        guard case .inside(let block) = place else { return place == .unaligned ? nil : 0 }
         let bits = UInt64(1) << UInt64(header.refcountOrder)
         let bit = cluster % clustersPerBlock * bits
-        let position = offset(ofBlock: Int(index)) + bit / 8
+        let position = block + bit / 8
         let length = max(1, bits / 8)
-        guard offset(ofBlock: Int(index)) > 0, position < file.size, file.size - position >= length else { return 0 }
+        guard position < file.size, file.size - position >= length else { return 0 }
         let bytes = try file.read(at: position, count: Int(length), what: "refcount block")
         return RefcountBlock(bytes, bits: Int(bits))[bits < 8 ? Int(bit % 8 / bits) : 0]
     }
@@ -81,7 +72,7 @@ struct RefcountTable {
     func hasUsedClusters(_ limit: UInt64, of clusters: UInt64) throws(ImageError) -> Bool {
         var used: UInt64 = 0
         for index in 0..<Int(clusters.dividedUp(by: clustersPerBlock)) where used < limit {
-            guard let block = try block(index) else { continue }
+            guard let block = try block(index)?.counts else { continue }
             let count = min(clustersPerBlock, clusters - UInt64(index) * clustersPerBlock)
             used += UInt64((0..<Int(count)).count { block[$0] != 0 })
         }

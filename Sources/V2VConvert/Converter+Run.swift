@@ -7,7 +7,7 @@ extension Converter {
     func convertBlocking(_ job: Job) throws(ImageError) -> ConversionReport {
         let clock = ContinuousClock()
         let start = clock.now
-        let settings = try makeSettings()
+        var settings = try makeSettings()
         var format = try target.resolvedFormat()
         let (reader, opener) = try source.open { job.isStopped }
         let files = opener.opened
@@ -26,6 +26,13 @@ extension Converter {
             path: target.path, companions: writer.companions, kind: target.outputKind(virtualSize: virtualSize ?? 0),
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try target.prepare(output, format, virtualSize: virtualSize, logger: logger)
+        if try target.preallocatedSizes(format, virtualSize: virtualSize) != nil {
+            guard reflink != .always else {
+                throw ImageError(
+                    .invalidOption, "what is shared can't be preallocated", advice: "leave out one of them")
+            }
+            settings.reflink = .never
+        }
         job.begin(.copying, total: content.dataBytes)
         let check = try DigestCheck(
             files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
@@ -99,6 +106,12 @@ extension Converter {
                 .invalidOption, "-m takes 1 to \(ConversionSettings.maximumWorkers), not \(settings.workers)")
         }
         settings.usesDirectIO = usesDirectIO
+        settings.reflink =
+            switch reflink {
+            case .automatic: .automatic
+            case .always: .always
+            case .never: .never
+            }
         settings.ioMode =
             switch io {
             case .automatic: .automatic

@@ -18,6 +18,9 @@ public struct Converter: Sendable {
     /// Write past the page cache where the filesystem allows it, which costs less processor time and leaves the
     /// data on the device.
     public var usesDirectIO = true
+    /// Share the source's blocks with the output instead of copying them, on filesystems that can (XFS, btrfs). Then zeros
+    /// that the source stores are stored in the output too.
+    public var reflink = Reflink.automatic
     /// Where details that are no errors go.
     public var logger = Logger(label: "v2v-convert")
 
@@ -29,6 +32,17 @@ public struct Converter: Sendable {
         case uring
         /// pread and pwrite.
         case sync
+    }
+
+    /// Whether the output shares the source's blocks. It can if it is raw or an uncompressed qcow2, new and on the same
+    /// filesystem, and if the source stores everything plain and in whole blocks of the filesystem.
+    public enum Reflink: String, Sendable, CaseIterable {
+        /// If everything can be shared; else everything is copied.
+        case automatic = "auto"
+        /// Or the conversion fails, with code `outputFailed`.
+        case always
+        /// Everything is copied.
+        case never
     }
 
     /// A conversion of `source` to `target`.

@@ -86,13 +86,13 @@ public struct ImageCheck: Sendable {
         var first = CheckReport(isCancelled: { job.isStopped }, found: found)
         let repairer = try Self.open(source, target)
         try repairer.check(&first)
-        let fixed = try repairer.repair(repair, in: target, &first)
+        let fixed = try repairer.repair(repair, output: target, reopen: target.reader, &first)
         var last = first
         if fixed != RepairCounts() {
             last = CheckReport(isCancelled: { job.isStopped })
             try Self.open(source, target).check(&last)
         }
-        if last.corruptions == 0 { try Self.open(source, target).markConsistent(in: target) }
+        if last.corruptions == 0 { try Self.open(source, target).markConsistent(output: target) }
         return Result(path: source.path, format: type(of: repairer).format, report: last, fixed: fixed)
     }
 

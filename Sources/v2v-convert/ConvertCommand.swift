@@ -82,9 +82,7 @@ struct ConvertCommand: AsyncParsableCommand {
         help: "Format of the output: qcow2, vmdk, vpc (VHD), vhdx or raw. Default: its extension.")
     var outputFormat: String?
 
-    @Option(
-        name: .customShort("o"), help: ArgumentHelp("Options of the output format.", valueName: "name=value,…"))
-    var options: [String] = []
+    @OptionGroup var outputOptions: TargetOptions
 
     @Option(
         name: [.customShort("l"), .long],
@@ -99,11 +97,6 @@ struct ConvertCommand: AsyncParsableCommand {
             "Write a qcow2 overlay over this file, with only the clusters that differ. Relative to the output's directory.",
             valueName: "file"))
     var backing: String?
-
-    @Option(
-        name: [.customShort("F"), .long],
-        help: ArgumentHelp("Format of the backing file. Default: its content; raw must be said.", valueName: "format"))
-    var backingFormat: String?
 
     @Flag(name: [.customShort("c"), .long], help: "Compress the clusters.")
     var compress = false
@@ -166,9 +159,6 @@ struct ConvertCommand: AsyncParsableCommand {
     @Option(name: .customShort("T"), help: "Accepted for qemu-img's sake.")
     var sourceCache: String?
 
-    @Flag(name: .long, help: "Replace an existing output.")
-    var force = false
-
     @OptionGroup var access: SourceOptions
 
     @Flag(name: .long, help: "Convert a disk of an OVA or OVF although the manifest has another digest for it.")
@@ -183,6 +173,13 @@ struct ConvertCommand: AsyncParsableCommand {
         name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
         transform: Self.ioMode)
     var io: Converter.IOMode = .automatic
+
+    @Option(
+        name: .long,
+        help:
+            "Share the input's blocks instead of copying them, where the filesystem can (XFS, btrfs): auto, always or never.",
+        transform: Self.reflink)
+    var reflink: Converter.Reflink = .automatic
 
     @Flag(name: .long, help: "Write through the page cache instead of past it.")
     var buffered = false
@@ -213,6 +210,13 @@ struct ConvertCommand: AsyncParsableCommand {
         return mode
     }
 
+    private static func reflink(_ text: String) throws -> Converter.Reflink {
+        guard let reflink = Converter.Reflink(rawValue: text) else {
+            throw ValidationError("--reflink takes auto, always or never")
+        }
+        return reflink
+    }
+
     private static func deflateWindow(_ text: String) throws -> DeflateWindow {
         guard let window = DeflateWindow(rawValue: text) else {
             throw ValidationError("--window takes 4k or 32k")
@@ -235,22 +239,18 @@ struct ConvertCommand: AsyncParsableCommand {
         source.salvages = salvage
         var target = DiskImageTarget(path: output)
         if writesToStandardOutput { target.descriptor = STDOUT_FILENO }
-        var outputOptions = try OutputOptions(options)
-        try outputOptions.add("backing_file", backing, option: "-B")
-        try outputOptions.add("backing_fmt", backingFormat, option: "-F")
-        let formatName =
-            if let outputFormat { ImageFormat(named: outputFormat) } else { try target.formatOfExtension() }
-        target.format = try outputOptions.format(formatName)
+        target.format = try outputOptions.parsed(backing: backing, option: "-B").format(outputFormat, of: target)
         target.compresses = compress
         target.compressionLevel = compressionLevel
         target.deflateWindow = window
         target.minimumZeroRun = sparse?.bytes
         target.existing =
-            noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : force ? .replace : .refuse
+            noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : outputOptions.existing
 
         var converter = Converter(source: source, target: target)
         converter.workers = workers
         converter.io = io
+        converter.reflink = reflink
         converter.usesDirectIO = !buffered
         converter.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: verbose ? .debug : .warning) }
         return converter

@@ -8,8 +8,9 @@ enum Summary {
     }
 
     static func text(_ report: ConversionReport) -> String {
-        "\(report.target): \(Size.text(report.virtualSize)) disk, read \(Size.text(report.bytesRead)), "
-            + "wrote \(Size.text(report.bytesWritten)), \(Size.text(report.zeroBytes)) left out, "
+        let shared = report.bytesShared > 0 ? "shared \(Size.text(report.bytesShared)), " : ""
+        return "\(report.target): \(Size.text(report.virtualSize)) disk, read \(Size.text(report.bytesRead)), "
+            + "wrote \(Size.text(report.bytesWritten)), \(shared)\(Size.text(report.zeroBytes)) left out, "
             + "\(report.seconds.fixed(2)) s, \(report.megabytesPerSecond.fixed(0)) MB/s"
     }
 }

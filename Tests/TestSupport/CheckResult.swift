@@ -1,24 +1,24 @@
 import Foundation
-import TestSupport
 
 /// What a check says: ours or qemu-img's.
-struct CheckResult: Equatable, CustomStringConvertible {
-    var status: Int32
+package struct CheckResult: Equatable, CustomStringConvertible {
+    package var status: Int32
     /// The counts, 0 where they are left out.
-    var counts: [String: Int]
+    package var counts: [String: Int]
     /// What was printed on standard error.
-    var findings: String
+    package var findings: String
 
-    static let keys = [
+    package static let keys = [
         "corruptions", "leaks", "corruptions-fixed", "leaks-fixed", "total-clusters", "allocated-clusters",
         "fragmented-clusters", "compressed-clusters", "image-end-offset",
     ]
 
-    static func ours(_ path: String, _ options: [String] = []) throws -> CheckResult {
+    package static func ours(_ path: String, _ options: [String] = []) throws -> CheckResult {
         try CheckResult(Tool.run(Tool.converter, ["check", "--output=json"] + options + [path]))
     }
 
-    static func theirs(_ path: String, _ options: [String] = [], format: String = "qcow2") throws -> CheckResult {
+    package static func theirs(_ path: String, _ options: [String] = [], format: String = "qcow2") throws -> CheckResult
+    {
         try CheckResult(Tool.run("qemu-img", ["check", "-f", format, "--output=json"] + options + [path]))
     }
 
@@ -29,11 +29,13 @@ struct CheckResult: Equatable, CustomStringConvertible {
         counts = Dictionary(uniqueKeysWithValues: Self.keys.map { ($0, object?[$0] as? Int ?? 0) })
     }
 
-    var corruptions: Int { counts["corruptions"] ?? 0 }
-    var leaks: Int { counts["leaks"] ?? 0 }
+    package var corruptions: Int { counts["corruptions"] ?? 0 }
+    package var leaks: Int { counts["leaks"] ?? 0 }
 
     /// Texts differ.
-    static func == (left: Self, right: Self) -> Bool { left.status == right.status && left.counts == right.counts }
+    package static func == (left: Self, right: Self) -> Bool {
+        left.status == right.status && left.counts == right.counts
+    }
 
-    var description: String { "status \(status), \(counts.filter { $0.value > 0 })\n\(findings)" }
+    package var description: String { "status \(status), \(counts.filter { $0.value > 0 })\n\(findings)" }
 }

@@ -16,6 +16,9 @@ int linux_allocate(int fd, off_t offset, off_t length);
 int linux_zero_range(int fd, off_t offset, off_t length);
 int linux_punch_hole(int fd, off_t offset, off_t length);
 
+/* FICLONERANGE: makes a range of one file share its blocks with another's. */
+int linux_clone_range(int from, off_t offset, off_t length, int to, off_t to_offset);
+
 /* BLKGETSIZE64: the size of a block device in bytes. */
 int linux_block_device_size(int fd, uint64_t *size);
 
