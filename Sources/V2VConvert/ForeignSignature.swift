@@ -28,6 +28,8 @@ struct ForeignSignature {
         ([0x89, 0x4C, 0x5A, 0x4F, 0x00, 0x0D, 0x0A, 0x1A, 0x0A], 0, "an lzop file"),
         (Array("Rar!".utf8) + [0x1A, 0x07], 0, "a RAR file"),
         (Array("MSWIM".utf8) + [0, 0, 0], 0, "a Windows image (WIM)"),
+        (Array("VMA".utf8) + [0, 0, 0, 0, 1], 0, "a Proxmox backup (VMA)"),
+        (Array("DataTransformEnvelope".utf8), 0, "an encrypted archive of ESXi"),
         (Array("EVF".utf8) + [0x09, 0x0D, 0x0A, 0xFF, 0x00], 0, "an EnCase image (E01)"),
         (Array("AFF10".utf8) + [0x0D, 0x0A, 0x00], 0, "an AFF image"),
         (Array("Bochs Virtual HD Image".utf8), 0, "a Bochs disk"),

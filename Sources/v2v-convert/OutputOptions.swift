@@ -4,13 +4,11 @@ import V2VConvert
 struct OutputOptions {
     private var values: [String: String] = [:]
 
-    /// - Throws: `invalidOption`.
-    init(_ texts: [String]) throws(ImageError) {
+    init(_ texts: [String]) {
         for pair in texts.flatMap({ $0.split(separator: ",") }) {
-            guard let equals = pair.firstIndex(of: "=") else {
-                throw ImageError(.invalidOption, "-o takes name=value, not \"\(pair)\"")
-            }
-            values[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            // As with QEMU, a name alone switches it on.
+            values[String(parts[0])] = parts.count > 1 ? String(parts[1]) : "on"
         }
     }
 

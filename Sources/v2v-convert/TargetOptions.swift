@@ -22,7 +22,7 @@ struct TargetOptions: ParsableArguments {
     /// - Parameter backing: the backing file, that the flag `option` named.
     /// - Throws: `invalidOption`.
     func parsed(backing: String?, option: String) throws(ImageError) -> OutputOptions {
-        var parsed = try OutputOptions(options)
+        var parsed = OutputOptions(options)
         try parsed.add("backing_file", backing, option: option)
         try parsed.add("backing_fmt", backingFormat, option: "-F")
         return parsed

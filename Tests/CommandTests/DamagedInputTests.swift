@@ -137,8 +137,8 @@ import Testing
 
     @Test(arguments: [
         ("QED\0", 0), ("LUKS", 0), ("# Disk DescriptorFile", 512),
-        ("7z", 0), ("LZIP\u{1}", 0), ("MSWIM\0\0\0", 0), ("Bochs Virtual HD Image", 0), ("<!DOCTYPE html>", 0),
-        ("koly", (1 << 20) - 512),
+        ("7z", 0), ("LZIP\u{1}", 0), ("MSWIM\0\0\0", 0), ("VMA\0\0\0\0\u{1}", 0),
+        ("Bochs Virtual HD Image", 0), ("<!DOCTYPE html>", 0), ("koly", (1 << 20) - 512),
     ])
     func whatLooksLikeAnotherFormatIsNeverRaw(mark: String, offset: Int) throws {
         var bytes = [UInt8](repeating: 0x11, count: 1 << 20)
