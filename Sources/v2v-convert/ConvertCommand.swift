@@ -35,6 +35,7 @@ struct ConvertCommand: AsyncParsableCommand {
               info     what an image's metadata says
               check    whether an image's tables contradict each other, and repair of qcow2
               compare  whether two images have the same content
+              checksum a digest of a disk's content, the same in every format
               map      where the ranges of a disk are stored
               snapshot the internal snapshots of an image
               measure  how large the output of a conversion will be
