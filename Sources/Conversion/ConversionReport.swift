@@ -30,6 +30,8 @@ public struct ConversionReport: Sendable, Encodable {
 
     /// What could not be read and became zeros, when salvaging.
     public var lost: [LostRange]
+    /// Whether the output was read back from the device, and is what was written.
+    public var isVerified: Bool
 
     package init(
         source: String, sourceFormat: String, target: String, targetFormat: String, virtualSize: UInt64
@@ -47,6 +49,7 @@ public struct ConversionReport: Sendable, Encodable {
         megabytesPerSecond = 0
         warnings = []
         lost = []
+        isVerified = false
     }
 
     /// Takes the counters of a finished job.
@@ -73,5 +76,6 @@ public struct ConversionReport: Sendable, Encodable {
         case megabytesPerSecond = "mb-per-second"
         case warnings
         case lost
+        case isVerified = "verified"
     }
 }

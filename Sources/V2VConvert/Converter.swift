@@ -18,6 +18,10 @@ public struct Converter: Sendable {
     /// Write past the page cache where the filesystem allows it, which costs less processor time and leaves the
     /// data on the device.
     public var usesDirectIO = true
+    /// Reads the output back from the device, and fails if it is not what was written: every byte while other parts are
+    /// converted, and at the end the tables, by opening the image. What was compressed is inflated and compared. Not for
+    /// streams.
+    public var verifies = false
     /// Where details that are no errors go.
     public var logger = Logger(label: "v2v-convert")
 
