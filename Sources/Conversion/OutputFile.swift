@@ -96,19 +96,6 @@ final class OutputFile: Sendable {
         return (direct.rawValue, true)
     }
 
-    /// The descriptor for reading back what was written, which comes from the device: past the page cache, or after that has
-    /// been written out and forgotten.
-    func readBackDescriptor(offset: UInt64, length: Int) -> (Int32, isDirect: Bool) {
-        let choice = descriptor(offset: offset, length: length)
-        if !choice.isDirect { _ = linux_write_out(descriptor.rawValue, off_t(offset), off_t(length)) }
-        return choice
-    }
-
-    /// Makes readers get what the device has, of a file that is safely on it.
-    func dropCache() {
-        _ = linux_drop_cache(descriptor.rawValue)
-    }
-
     /// Counts bytes that went into the page cache and keeps what the device has not got below twice ``dirtyStep``, so
     /// that the last flush, during which nothing can be interrupted, is short.
     func noteBuffered(_ count: Int) {
@@ -200,13 +187,6 @@ final class OutputFile: Sendable {
         return ImageError(
             noRoom ? .outputNoSpace : .outputFailed, message,
             advice: noRoom ? "make room and convert again" : nil, path: path, offset: offset, errno: errno)
-    }
-
-    /// The error for a byte that is not what it was.
-    func misread(at offset: UInt64) -> ImageError {
-        ImageError(
-            .outputFailed, "what is on the device is not what was written",
-            advice: "check the device, and convert again", path: path, offset: offset)
     }
 
     // MARK: Finishing
