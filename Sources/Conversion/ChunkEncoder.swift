@@ -9,22 +9,29 @@ struct ChunkEncoder {
     /// Shortest run of zeros that is not stored, in bytes; 0 to store everything.
     private let minimumZeroRun: Int
     private let encoder: (any UnitEncoder)?
+    /// Inflates what was compressed, to compare it; nil to trust the encoder.
+    private let decoder: UnitDecoder?
 
-    init(layout: WriterLayout, minimumZeroRun: Int) {
+    /// - Parameter verifies: inflate what was compressed, and compare it.
+    init(layout: WriterLayout, minimumZeroRun: Int, verifies: Bool = false) {
         self.layout = layout
         // Runs are looked for within a chunk.
         self.minimumZeroRun = min(minimumZeroRun, ConversionSettings.chunkSize)
         encoder = layout.encoding?.makeEncoder()
+        decoder = verifies && encoder != nil ? UnitDecoder() : nil
     }
 
     /// Encodes the chunk whose bytes are at the start of `data`.
     ///
     /// Packed plain units move to the start of `data`, compressed ones go to the start of `encoded`.
-    /// - Parameter backing: what the backing file has there, to the end of the last sector; nil if there is none.
+    /// - Parameters:
+    ///   - backing: what the backing file has there, to the end of the last sector; nil if there is none.
+    ///   - scratch: room for a unit, if what was compressed is inflated to compare it.
+    /// - Throws: `outputFailed` if it is something else then.
     func encode(
         offset: GuestOffset, length: Int, data: UnsafeMutableRawBufferPointer, backing: UnsafeRawBufferPointer? = nil,
-        encoded: UnsafeMutableRawBufferPointer
-    ) -> EncodedChunk {
+        encoded: UnsafeMutableRawBufferPointer, scratch: UnsafeMutableRawBufferPointer
+    ) throws(ImageError) -> EncodedChunk {
         var chunk = EncodedChunk(offset: offset, length: UInt64(length))
         let unit = layout.unitSize
         let count = (length + unit - 1) / unit
@@ -40,7 +47,7 @@ struct ChunkEncoder {
         if layout.keepsOffsets {
             chunk.plainCount = chunk.units.count { $0 == .plain }
         } else {
-            unsafe pack(&chunk, data: data, encoded: encoded)
+            try unsafe pack(&chunk, data: data, encoded: encoded, scratch: scratch)
         }
         if layout.hasChecksums {
             let stored = layout.keepsOffsets ? length : chunk.plainCount * unit
@@ -53,8 +60,9 @@ struct ChunkEncoder {
 
     /// Compresses units and brings together those that remain plain.
     private func pack(
-        _ chunk: inout EncodedChunk, data: UnsafeMutableRawBufferPointer, encoded: UnsafeMutableRawBufferPointer
-    ) {
+        _ chunk: inout EncodedChunk, data: UnsafeMutableRawBufferPointer, encoded: UnsafeMutableRawBufferPointer,
+        scratch: UnsafeMutableRawBufferPointer
+    ) throws(ImageError) {
         let unit = layout.unitSize
         for index in chunk.units.indices where chunk.units[index] == .plain {
             let source = unsafe UnsafeMutableRawBufferPointer(rebasing: data[index * unit..<(index + 1) * unit])
@@ -65,6 +73,13 @@ struct ChunkEncoder {
                     into: UnsafeMutableRawBufferPointer(
                         rebasing: encoded[start..<start + encoding.limit(forUnit: unit)]))
             {
+                if let decoder {
+                    let isRight = unsafe decoder.gives(
+                        UnsafeRawBufferPointer(source),
+                        for: UnsafeRawBufferPointer(rebasing: encoded[start..<start + compressed]),
+                        encoding.coding(at: chunk.offset + UInt64(index * unit)), scratch: scratch)
+                    guard isRight else { throw Self.miscompressed(at: chunk.offset + UInt64(index * unit)) }
+                }
                 chunk.units[index] = .compressed(offset: Int32(start), length: Int32(compressed))
                 let end = start + max(compressed, layout.compressedSpacing)
                 unsafe UnsafeMutableRawBufferPointer(rebasing: encoded[start + compressed..<end]).zero()
@@ -78,6 +93,12 @@ struct ChunkEncoder {
                 chunk.plainCount += 1
             }
         }
+    }
+
+    private static func miscompressed(at offset: GuestOffset) -> ImageError {
+        ImageError(
+            .outputFailed, "what was compressed inflates to something else (disk byte \(offset.bytes))",
+            advice: "another -o compression_type or --compression-level may work; please report it")
     }
 
     /// Makes every unit `unallocated`, `zero` or `plain`, and tells what its subunits are.
@@ -129,6 +150,35 @@ struct ChunkEncoder {
             run = 0
         }
         return zeros
+    }
+}
+
+extension UnitDecoder {
+    /// Whether `stored` inflates to `unit`.
+    /// - Parameter scratch: room for the unit.
+    fileprivate func gives(
+        _ unit: UnsafeRawBufferPointer, for stored: UnsafeRawBufferPointer, _ coding: CompressedUnit.Coding,
+        scratch: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        // Safe: the scratch has room for a unit; both buffers that are compared have its length.
+        let inflated = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[..<unit.count])
+        do throws(UnitDecoder.Failure) {
+            try unsafe decode(coding, stored, into: inflated)
+        } catch {
+            return false
+        }
+        return unsafe Comparison.firstDifference(unit, UnsafeRawBufferPointer(inflated)) == nil
+    }
+}
+
+extension UnitEncoding {
+    /// How a unit at `offset` of the disk is inflated.
+    fileprivate func coding(at offset: GuestOffset) -> CompressedUnit.Coding {
+        switch self {
+        case .deflate: .deflate
+        case .zstd: .zstd
+        case .vmdkGrain: .vmdkGrain(headerLength: 12, sector: offset.bytes / 512)
+        }
     }
 }
 

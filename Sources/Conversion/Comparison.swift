@@ -73,7 +73,7 @@ package struct Comparison {
     }
 
     /// The index of the first byte in which two buffers of the same length differ.
-    private static func firstDifference(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int? {
+    static func firstDifference(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int? {
         let block = 4096
         for start in stride(from: 0, to: first.count, by: block) {
             let end = min(start + block, first.count)

@@ -32,13 +32,23 @@ package final class ContentReader {
     package func read(_ chunk: Chunk) throws(ImageError) -> UnsafeRawBufferPointer {
         slot.chunk = chunk
         try reader.plan(&slot)
+        return unsafe try readClaimed()
+    }
+
+    /// Takes the next chunk of `source`, nil at the end of the disk.
+    func claim(from source: any ChunkSource) throws(ImageError) -> Chunk? {
+        try source.claim(&slot, reader: reader) ? slot.chunk : nil
+    }
+
+    /// The bytes of the chunk that was taken last; they stay until the next call.
+    func readClaimed() throws(ImageError) -> UnsafeRawBufferPointer {
         for transfer in slot.transfers {
             guard case .source(let file) = transfer.endpoint else { continue }
             try unsafe files[file].read(at: transfer.offset, into: transfer.memory, what: "input")
         }
         try reader.decode(&slot)
         // Safe: the extents of the chunk have filled this part of the data.
-        return unsafe UnsafeRawBufferPointer(rebasing: slot.data[..<chunk.length])
+        return unsafe UnsafeRawBufferPointer(rebasing: slot.data[..<(slot.chunk?.length ?? 0)])
     }
 
     /// Whether `range` of `map`, at most ``ConversionSettings/chunkSize`` bytes, is zero.

@@ -32,6 +32,8 @@ public struct ConversionReport: Sendable, Encodable {
 
     /// What could not be read and became zeros, when salvaging.
     public var lost: [LostRange]
+    /// Whether the output was read back from the device, and is what was written.
+    public var isVerified: Bool
 
     package init(
         source: String, sourceFormat: String, target: String, targetFormat: String, virtualSize: UInt64
@@ -50,6 +52,7 @@ public struct ConversionReport: Sendable, Encodable {
         megabytesPerSecond = 0
         warnings = []
         lost = []
+        isVerified = false
     }
 
     /// Takes the counters of a finished job.
@@ -78,5 +81,6 @@ public struct ConversionReport: Sendable, Encodable {
         case megabytesPerSecond = "mb-per-second"
         case warnings
         case lost
+        case isVerified = "verified"
     }
 }

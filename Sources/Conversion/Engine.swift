@@ -21,6 +21,8 @@ struct WorkerContext {
     var minimumZeroRun: Int
     /// Takes what can't be read; nil to make it an error.
     var losses: Losses?
+    /// Whether to read back what was written.
+    var readsBack: Bool
     /// Chunks in flight for each worker.
     var slots: Int
 }
@@ -32,6 +34,8 @@ package struct Engine {
     package var logger: Logger
     /// Takes what can't be read, which becomes zeros; nil to make it an error.
     package var losses: Losses?
+    /// Learns the places of everything, which is read back and compared; nil to trust the device.
+    package var verification: Verification?
 
     package init(settings: ConversionSettings, job: Job, logger: Logger, losses: Losses? = nil) {
         self.settings = settings
@@ -57,7 +61,9 @@ package struct Engine {
         }
         let files = (disk: source.map.files, backing: source.backing?.files)
         let planner = Planner(
-            source, includesHoles: minimumZeroRun == 0 && !writer.isPlanned && files.backing == nil)
+            source,
+            includesHoles: minimumZeroRun == 0 && !writer.isPlanned && files.backing == nil
+                || mustSeeHoles(of: output, writer))
         return try run(planner, files, writer, output, minimumZeroRun: minimumZeroRun) { nil }
     }
 
@@ -93,12 +99,19 @@ package struct Engine {
         // Nothing is read from it: messages about the stream need a file with its name.
         let file = try ImageFile(bytes: [], path: stream.path)
         let hasLateSize = stream.virtualSize == nil
-        let planner = StreamPlanner(stream: stream, includesHoles: minimumZeroRun == 0, job: job)
+        let planner = StreamPlanner(
+            stream: stream, includesHoles: minimumZeroRun == 0 || mustSeeHoles(of: output, writer), job: job)
         let sizes = try run(planner, ([file], nil), writer, output, minimumZeroRun: minimumZeroRun) {
             // A disk has whole sectors.
             hasLateSize ? planner.virtualSize.alignedUp(to: 512) : nil
         }
         return (planner.virtualSize, sizes)
+    }
+
+    /// Whether holes, too, must be compared: where zeros have places whose map entries only placing tells, and where they are
+    /// written over what was there before.
+    private func mustSeeHoles(of output: Output?, _ writer: any ImageWriter) -> Bool {
+        verification != nil && (writer.layout.unusedPlaces == .chunks || output?.isInPlace == true)
     }
 
     /// Copies with worker threads until `source` has nothing more.
@@ -114,9 +127,10 @@ package struct Engine {
         let sink: any OutputSink & Sendable = (stream as (any OutputSink & Sendable)?) ?? output ?? DiscardingSink()
         let context = WorkerContext(
             source: source,
-            sequencer: Sequencer(writer: writer, output: sink, wakes: wakes), output: output,
-            stream: stream, job: job, files: files.disk, backingFiles: files.backing, layout: layout,
-            minimumZeroRun: minimumZeroRun, losses: losses, slots: settings.chunksInFlight)
+            sequencer: Sequencer(writer: writer, output: sink, verification: verification, wakes: wakes),
+            output: output, stream: stream, job: job, files: files.disk, backingFiles: files.backing, layout: layout,
+            minimumZeroRun: minimumZeroRun, losses: losses, readsBack: verification != nil,
+            slots: settings.chunksInFlight)
         job.wakeOnFailure(wakes + (stream.map { [$0.wake] } ?? []))
         let streamThread = try stream.map { stream throws(ImageError) in try WorkerThread { stream.run() } }
         var threads: [WorkerThread] = []

@@ -57,6 +57,19 @@ package final class Output: OutputSink, Sendable {
     /// Whether it must be written in order, by an ``OutputStream``.
     var isStream: Bool { kind.isStream }
 
+    /// Whether it may have had other content before.
+    var isInPlace: Bool {
+        if case .inPlace = kind { true } else { false }
+    }
+
+    /// Where the files are until they have their names, by number.
+    package var temporaryPaths: [String] { files.map(\.temporaryPath) }
+
+    /// Makes readers get what the device has of files that are safely on it.
+    package func dropCaches() {
+        for file in files { file.dropCache() }
+    }
+
     // MARK: Writing
 
     package func reserve(_ file: Int, upTo size: UInt64) throws(ImageError) {
@@ -85,14 +98,18 @@ package final class Output: OutputSink, Sendable {
     // MARK: Finishing
 
     /// Gives the files their sizes and, when they are safely on the device, their names.
-    package func commit(sizes: [UInt64]) throws(ImageError) {
+    /// - Parameter check: looks at the files in between.
+    package func commit(
+        sizes: [UInt64], check: () throws(ImageError) -> Void = {}
+    ) throws(ImageError) {
         for (file, size) in zip(files, sizes) {
             try file.complete(size: size)
             // A last chance for a cancellation; after the renaming it is too late.
             if case .new = kind { try job.check() }
         }
+        try check()
         guard case .new(let replaces) = kind else { return }
-        try UnfinishedOutputs.finish(files.map(\.temporaryPath)) { () throws(ImageError) in
+        try UnfinishedOutputs.finish(temporaryPaths) { () throws(ImageError) in
             do throws(ImageError) {
                 try nameFiles(replaces: replaces)
             } catch {

@@ -68,7 +68,7 @@ final class OutputFile: Sendable {
             usesDirectIO && !kind.isStream
             ? try? FileDescriptor.open(
                 // The same file even if someone has moved it.
-                FilePath("/proc/self/fd/\(descriptor.rawValue)"), .writeOnly,
+                FilePath("/proc/self/fd/\(descriptor.rawValue)"), .readWrite,
                 options: [.closeOnExec, FileDescriptor.OpenOptions(rawValue: linux_o_direct())])
             : nil
         directWorks = Atomic(direct != nil)

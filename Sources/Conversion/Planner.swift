@@ -10,7 +10,7 @@ package final class Planner: ChunkSource {
     }
 
     private let state: Guarded<State>
-    private let virtualSize: UInt64
+    let virtualSize: UInt64
     /// Whether chunks without data are handed out too, because zeros are to be written.
     private let includesHoles: Bool
 

@@ -27,10 +27,16 @@ final class Sequencer: Sendable {
 
     private let state: Guarded<State>
     private let output: any OutputSink & Sendable
+    /// Learns the places of everything; nil if they are not compared.
+    private let verification: Verification?
     private let wakes: [WakeEvent]
 
-    init(writer: sending any ImageWriter, output: any OutputSink & Sendable, wakes: [WakeEvent]) {
+    init(
+        writer: sending any ImageWriter, output: any OutputSink & Sendable, verification: Verification?,
+        wakes: [WakeEvent]
+    ) {
         self.output = output
+        self.verification = verification
         self.wakes = wakes
         let placed = [[Placed]](repeating: [], count: wakes.count)
         state = Guarded(State(writer: writer, placed: placed))
@@ -43,6 +49,7 @@ final class Sequencer: Sendable {
             state.waiting[sequence] = Offer(chunk: chunk, worker: worker, slot: slot)
             while let offer = state.waiting.removeValue(forKey: state.next) {
                 let placement = try state.writer.place(offer.chunk, output: output)
+                verification?.placed(offer.chunk, placement)
                 state.placed[offer.worker].append(Placed(slot: offer.slot, placement: placement))
                 if offer.worker != worker { others.insert(offer.worker) }
                 state.next += 1

@@ -3,27 +3,42 @@ import DiskImage
 
 extension Slot {
     /// Fills the transfers with what must be written of the encoded chunk.
+    /// - Parameter readsBack: keep in mind what will be read back.
     /// - Returns: how many units are stored.
-    mutating func planWrites(_ placement: Placement, layout: WriterLayout, output: Output) -> Int {
+    mutating func planWrites(
+        _ placement: Placement, layout: WriterLayout, output: Output, readsBack: Bool
+    ) -> Int {
         guard let chunk = encodedChunk else { preconditionFailure("an empty slot was placed") }
         transfers.removeAll(keepingCapacity: true)
-        planPlain(chunk, placement.plain, layout: layout, output: output)
-        if chunk.compressedLength > 0 { planCompressed(chunk, output.files[0], at: placement.compressed) }
+        if readsBack, layout.unusedPlaces != .none, layout.subunitsPerUnit == 1 {
+            // Zeros must be there too, whoever put them there.
+            planPlain(chunk, placement.plain, layout: layout, output: output, includesZeros: true)
+            written = transfers
+            transfers.removeAll(keepingCapacity: true)
+            planPlain(chunk, placement.plain, layout: layout, output: output)
+        } else {
+            planPlain(chunk, placement.plain, layout: layout, output: output)
+            if chunk.compressedLength > 0 { planCompressed(chunk, output.files[0], at: placement.compressed) }
+            if readsBack { written = transfers }
+        }
         return chunk.units.count { $0.isStored }
     }
 
     private mutating func planPlain(
-        _ chunk: EncodedChunk, _ pieces: [Placement.Piece], layout: WriterLayout, output: Output
+        _ chunk: EncodedChunk, _ pieces: [Placement.Piece], layout: WriterLayout, output: Output,
+        includesZeros: Bool = false
     ) {
-        let runs = chunk.plainRuns(layout)
+        let runs = chunk.plainRuns(layout, includesZeros: includesZeros)
         var start = 0
         for (index, piece) in pieces.enumerated() {
             // The last unit may end after the disk.
             let end = index == pieces.count - 1 ? Int.max : start + Int(piece.length)
             // What is written ends with the disk, or with its last aligned block where the file is cut afterwards.
             let file = output.files[piece.file]
-            let limit = layout.keepsOffsets ? file.paddedEnd(of: Int(chunk.length)) : end
-            for run in runs {
+            let diskEnd = includesZeros ? Int(chunk.length) : file.paddedEnd(of: Int(chunk.length))
+            let limit = layout.keepsOffsets ? diskEnd : end
+            let isThere = includesZeros ? chunk.hasPlace(start..<min(end, Int(chunk.length)), layout) : true
+            for run in runs where isThere {
                 let range = run.clamped(to: start..<min(end, limit))
                 unsafe plan(data, range, file, at: piece.offset + UInt64(range.lowerBound - start), true)
             }
@@ -63,12 +78,20 @@ extension Slot {
 }
 
 extension EncodedChunk {
-    /// Where plain units are in the memory of the chunk, in bytes.
-    fileprivate func plainRuns(_ layout: WriterLayout) -> [Range<Int>] {
+    /// Whether the bytes `range` of the chunk have a place: with blocks only those of which anything is stored have one.
+    fileprivate func hasPlace(_ range: Range<Int>, _ layout: WriterLayout) -> Bool {
+        guard case .blocks = layout.unusedPlaces else { return true }
+        return isStored(
+            offset.bytes + UInt64(range.lowerBound)..<offset.bytes + UInt64(range.upperBound), unitSize: layout.unitSize
+        )
+    }
+
+    /// Where plain units, and perhaps zero ones, are in the memory of the chunk, in bytes.
+    fileprivate func plainRuns(_ layout: WriterLayout, includesZeros: Bool) -> [Range<Int>] {
         let unit = layout.unitSize
         guard layout.keepsOffsets else { return [0..<plainCount * unit] }
         var runs: [Range<Int>] = []
-        for (index, stored) in units.enumerated() where stored == .plain {
+        for (index, stored) in units.enumerated() where stored == .plain || includesZeros && stored == .zero {
             let start = index * unit
             if let last = runs.last, last.upperBound == start {
                 runs[runs.count - 1] = last.lowerBound..<start + unit

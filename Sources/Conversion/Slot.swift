@@ -14,9 +14,18 @@ import DiskImage
     var transfers: [Transfer] = []
     /// Transfers that have not ended.
     var pending = 0
-    /// Where each compressed extent's stored bytes are in ``staging``, in the order of the extents.
+    /// Where each compressed extent's stored bytes are in ``staging``, in the order of the extents; later, where each of
+    /// ``written`` is read back to.
     var stagedRanges: [Range<Int>] = []
     var encodedChunk: EncodedChunk?
+    /// What must be on the device after writing, if it is to be read back.
+    var written: [Transfer] = []
+    var phase = Phase.reading
+
+    /// What the transfers are for.
+    enum Phase {
+        case reading, writing, readingBack
+    }
 
     /// Compressed input can be longer than what it inflates to: 2 × and 1 KiB a unit are allowed, and the smallest unit
     /// has 512 bytes.
@@ -32,12 +41,16 @@ import DiskImage
         /// A file of the source.
         case source(Int)
         case output(OutputFile)
+        /// Of the output, what was written.
+        case readBack(OutputFile)
     }
 
     var endpoint: Endpoint
     var offset: UInt64
     var memory: UnsafeMutableRawBufferPointer
     var isRegistered: Bool
+    /// Bytes at the end that need not come: what fills an aligned request may lie behind the end of the file.
+    var spare = 0
     /// Whether the current request bypasses the page cache.
     var isDirect = false
     /// Failed attempts.

@@ -29,7 +29,6 @@ final class StreamPlanner: ChunkSource {
         self.job = job
     }
 
-    /// Bytes of the disk, after the last chunk.
     var virtualSize: UInt64 {
         state.withLock { $0.stream.virtualSize ?? $0.position }
     }

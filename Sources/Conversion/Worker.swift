@@ -6,7 +6,7 @@ import SystemPackage
 
 /// One thread of a conversion. It keeps several chunks in flight, each in a slot:
 /// ```
-///  claim ─▶ read ─▶ decode, find zeros, encode ─▶ offer to the sequencer ─▶ (placed) ─▶ write ─▶ free
+///  claim ─▶ read ─▶ decode, find zeros, encode ─▶ offer to the sequencer ─▶ (placed) ─▶ write ─▶ (read back, compare) ─▶ free
 /// ```
 /// Everything here is this thread's own; it meets the others in the source of chunks, the sequencer and the job's counters.
 final class Worker {
@@ -18,6 +18,7 @@ final class Worker {
     private let job: Job
     private let files: [ImageFile]
     private let losses: Losses?
+    private let readsBack: Bool
     private let queue: any IOQueue
     private let encoder: ChunkEncoder
     private var reader: ChunkReader
@@ -41,7 +42,9 @@ final class Worker {
         job = context.job
         files = context.files
         losses = context.losses
-        encoder = ChunkEncoder(layout: context.layout, minimumZeroRun: context.minimumZeroRun)
+        readsBack = context.readsBack
+        encoder = ChunkEncoder(
+            layout: context.layout, minimumZeroRun: context.minimumZeroRun, verifies: context.readsBack)
         reader = ChunkReader(files: context.files, losses: context.losses)
         backing = try context.backingFiles.map { files throws(ImageError) in try ContentReader(files: files) }
         let count = context.slots
@@ -130,6 +133,11 @@ final class Worker {
             slots[slot].transfers[index].isDirect = choice.isDirect
             descriptor = choice.0
             direction = .write
+        case .readBack(let file):
+            let choice = unsafe file.readBackDescriptor(offset: transfer.offset, length: transfer.memory.count)
+            slots[slot].transfers[index].isDirect = choice.isDirect
+            descriptor = choice.0
+            direction = .read
         }
         requestsInFlight += 1
         unsafe queue.submit(
@@ -148,8 +156,9 @@ final class Worker {
         case .output(let file):
             job.writtenBytes.add(UInt64(count), ordering: .relaxed)
             if !slots[slot].transfers[index].isDirect { file.noteBuffered(count) }
+        case .readBack: break
         }
-        if unsafe count < slots[slot].transfers[index].memory.count {
+        if unsafe count + slots[slot].transfers[index].spare < slots[slot].transfers[index].memory.count {
             slots[slot].transfers[index].offset += UInt64(count)
             // Safe: the rest of the transfer's own memory.
             unsafe slots[slot].transfers[index].memory = UnsafeMutableRawBufferPointer(
@@ -188,26 +197,52 @@ final class Worker {
             } else if errno != .interrupted, errno != .resourceTemporarilyUnavailable {
                 throw file.failure("can't write the output", at: transfer.offset, errno)
             }
+        case .readBack(let file):
+            guard errno.rawValue != 0 else { throw file.misread(at: transfer.offset) }
+            if transfer.isDirect, errno == .invalidArgument {
+                file.abandonDirectIO()
+            } else if errno != .interrupted, errno != .resourceTemporarilyUnavailable {
+                throw file.failure("can't read back what was written", at: transfer.offset, errno)
+            }
         }
         submit(slot, index)
     }
 
-    /// The slot's transfers have ended: it was read and is encoded, or it was written and is free.
+    /// The slot's transfers have ended: what comes next?
     private func advance(_ slot: Int) throws(ImageError) {
         guard let chunk = slots[slot].chunk else { preconditionFailure("a slot without chunk had transfers") }
-        if slots[slot].encodedChunk != nil {
-            slots[slot].encodedChunk = nil
-            slots[slot].chunk = nil
-            job.copiedBytes.add(chunk.copiedLength, ordering: .relaxed)
-            idle.append(slot)
-            return
+        switch slots[slot].phase {
+        case .reading:
+            try encode(chunk, slot)
+        case .writing where readsBack:
+            slots[slot].planReadBack()
+            slots[slot].phase = .readingBack
+            try start(slot)
+        case .writing:
+            free(slot, chunk)
+        case .readingBack:
+            try slots[slot].requireReadBack()
+            free(slot, chunk)
         }
+    }
+
+    private func free(_ slot: Int, _ chunk: Chunk) {
+        slots[slot].phase = .reading
+        slots[slot].encodedChunk = nil
+        slots[slot].chunk = nil
+        job.copiedBytes.add(chunk.copiedLength, ordering: .relaxed)
+        idle.append(slot)
+    }
+
+    /// Encodes a chunk that was read and offers it to the sequencer.
+    private func encode(_ chunk: Chunk, _ slot: Int) throws(ImageError) {
         try reader.decode(&slots[slot])
         let below = unsafe try chunk.backingChunk.flatMap { below throws(ImageError) in unsafe try backing?.read(below)
         }
-        let encoded = unsafe encoder.encode(
+        // Safe: what was staged has been decoded.
+        let encoded = try unsafe encoder.encode(
             offset: chunk.offset, length: chunk.length, data: slots[slot].data, backing: below,
-            encoded: slots[slot].encoded)
+            encoded: slots[slot].encoded, scratch: slots[slot].staging)
         slots[slot].encodedChunk = encoded
         try sequencer.offer(encoded, sequence: chunk.sequence, worker: index, slot: slot)
         try writePlaced()
@@ -218,11 +253,13 @@ final class Worker {
         for placed in sequencer.takePlaced(worker: index) {
             let layout = encoder.layout
             if let output {
-                let stored = slots[placed.slot].planWrites(placed.placement, layout: layout, output: output)
+                let stored = slots[placed.slot].planWrites(
+                    placed.placement, layout: layout, output: output, readsBack: readsBack)
                 job.storedBytes.add(UInt64(stored * layout.unitSize), ordering: .relaxed)
             } else {
                 slots[placed.slot].transfers.removeAll(keepingCapacity: true)
             }
+            slots[placed.slot].phase = .writing
             try start(placed.slot)
         }
     }

@@ -13,14 +13,19 @@ extension EncodedChunk {
         while position < end {
             let block = position / blockSize
             let stop = min(end, (block + 1) * blockSize)
-            let first = Int(position - offset.bytes) / unitSize
-            let last = (Int(stop - offset.bytes) + unitSize - 1) / unitSize
             // Of the other blocks nothing is written, so that their place does not matter.
-            let start = units[first..<last].contains(where: \.isStored) ? try place(block) : HostOffset(0)
+            let start = isStored(position..<stop, unitSize: unitSize) ? try place(block) : HostOffset(0)
             placement.plain.append(
                 Placement.Piece(length: stop - position, at: start + position % blockSize))
             position = stop
         }
         return placement
+    }
+
+    /// Whether anything is stored of the bytes `range` of the disk, which lie in the chunk.
+    package func isStored(_ range: Range<UInt64>, unitSize: Int) -> Bool {
+        let first = Int(range.lowerBound - offset.bytes) / unitSize
+        let last = (Int(range.upperBound - offset.bytes) + unitSize - 1) / unitSize
+        return units[first..<last].contains(where: \.isStored)
     }
 }

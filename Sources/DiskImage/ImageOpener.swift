@@ -30,7 +30,10 @@ package struct ImageOpener: Sendable {
     package var disk: Int?
     /// True for what a virtual machine's description names: a disk, not another description.
     package var isInsideAppliance = false
-    /// Finds what an image inside an archive calls by a name: another member. Nil for an image that is a file.
+    /// Take what an image leaves to its backing file for absent, without looking for one: for its own tables alone.
+    package var omitsBacking = false
+    /// Finds what an image inside an archive calls by a name, another member, or an output whose files don't have their names
+    /// yet. Nil for an image that is a file.
     package var findMember: (@Sendable (String) -> ImageFile?)?
     /// Opens what comes out of a stream, in whatever format it is.
     package var openStream: @Sendable (any ByteStream, ImageFormat?, ImageOpener) throws(ImageError) -> any DiskStream

@@ -56,10 +56,12 @@ package struct WriterLayout: Sendable {
     package var compressedSpacing: Int
     /// Whether chunks carry a checksum of what is stored of them, for a ``ContentDigest``.
     package var hasChecksums: Bool
+    /// What has places in the output besides the units that are stored.
+    package var unusedPlaces: UnusedPlaces
 
     package init(
         unitSize: Int, subunitsPerUnit: Int = 1, keepsOffsets: Bool, encoding: UnitEncoding? = nil,
-        compressedSpacing: Int = 0, hasChecksums: Bool = false
+        compressedSpacing: Int = 0, hasChecksums: Bool = false, unusedPlaces: UnusedPlaces = .none
     ) {
         self.unitSize = unitSize
         self.subunitsPerUnit = subunitsPerUnit
@@ -67,7 +69,20 @@ package struct WriterLayout: Sendable {
         self.encoding = encoding
         self.compressedSpacing = compressedSpacing
         self.hasChecksums = hasChecksums
+        self.unusedPlaces = unusedPlaces
     }
+}
+
+/// Which parts of a disk have places in an output besides the units that are stored.
+package enum UnusedPlaces: Sendable, Equatable {
+    /// None: clusters and grains have places if they are stored.
+    case none
+    /// All of a block of so many bytes of which anything is stored.
+    case blocks(UInt64)
+    /// All of every chunk, where its placement says, and where it would say for one that is passed over.
+    case chunks
+    /// The whole disk; its bytes are as far apart in each file as on the disk.
+    case disk
 }
 
 /// How units are compressed: a codec with its level, and what is put around its result.

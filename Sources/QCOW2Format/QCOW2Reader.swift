@@ -134,7 +134,7 @@ package struct QCOW2Reader: ImageReader {
     }
 
     private func openBackingMap() throws(ImageError) -> (any DiskMap)? {
-        guard let reader = try openParent() else { return nil }
+        guard !opener.omitsBacking, let reader = try openParent() else { return nil }
         // What a guest wrote to a raw disk could make it look like an image that names other files, so raw is taken for
         // raw only where the overlay says so.
         guard backingFormat != nil || opener.trustsRawBacking || type(of: reader).format != .raw else {

@@ -64,7 +64,8 @@ package final class QCOW2Writer: LateSizeWriter {
             unitSize: Int(cluster), subunitsPerUnit: options.hasExtendedL2 ? 32 : 1,
             keepsOffsets: options.preallocates || options.dataFile != nil,
             encoding: encoding,
-            compressedSpacing: options.refcountBits >= 16 ? 0 : Int(cluster.dividedUp(by: max(1, maximum - 1))))
+            compressedSpacing: options.refcountBits >= 16 ? 0 : Int(cluster.dividedUp(by: max(1, maximum - 1))),
+            unusedPlaces: options.preallocates ? .chunks : .none)
         try setVirtualSize(virtualSize ?? 0)
     }
 

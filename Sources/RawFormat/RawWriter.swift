@@ -14,7 +14,7 @@ package final class RawWriter: LateSizeWriter {
     ///   - unitSize: granularity of zero detection in bytes.
     ///   - clearsGaps: the target may have old content, so that what is zero must be made zero.
     package init(virtualSize: UInt64?, unitSize: Int, clearsGaps: Bool) {
-        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true)
+        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, unusedPlaces: .disk)
         self.virtualSize = virtualSize ?? .max
         self.clearsGaps = clearsGaps
     }
@@ -33,7 +33,10 @@ package final class RawWriter: LateSizeWriter {
                     position = min(start + UInt64(layout.unitSize), virtualSize)
                 }
             }
+            // Who reads the chunk back finds it whole.
+            try clear(upTo: chunk.offset.bytes + chunk.length, output: output)
         }
+        try output.reserve(upTo: chunk.offset.bytes + chunk.length)
         return Placement(plain: [Placement.Piece(length: chunk.length, at: HostOffset(chunk.offset.bytes))])
     }
 

@@ -20,24 +20,21 @@ extension Converter {
         let virtualSize = try content.virtualSize.map { size throws(ImageError) in try diskSize(size) }
         let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
         let remarks = writer.warnings.map { "\(target.path): \($0)" }
+        let companions = writer.companions
         let zeroRun = try target.effectiveZeroRun(format)
 
+        let verification = try makeVerification(writer.layout, format)
         let output = try Output(
-            path: target.path, companions: writer.companions, kind: target.outputKind(virtualSize: virtualSize ?? 0),
+            path: target.path, companions: companions, kind: target.outputKind(virtualSize: virtualSize ?? 0),
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try target.prepare(output, format, virtualSize: virtualSize, logger: logger)
-        if try target.preallocatedSizes(format, virtualSize: virtualSize) != nil {
-            guard reflink != .always else {
-                throw ImageError(
-                    .invalidOption, "what is shared can't be preallocated", advice: "leave out one of them")
-            }
-            settings.reflink = .never
-        }
+        if try target.preallocatedSizes(format, virtualSize: virtualSize) != nil { try refuseSharing(&settings) }
         job.begin(.copying, total: content.dataBytes)
         let check = try DigestCheck(
             files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
         defer { check.stop() }
-        let engine = Engine(settings: settings, job: job, logger: logger, losses: losses)
+        var engine = Engine(settings: settings, job: job, logger: logger, losses: losses)
+        engine.verification = verification
         let (size, fileSizes) = try content.copy(engine, to: writer, output: output, minimumZeroRun: zeroRun)
         job.begin(.finishing, total: content.dataBytes)
         // What only reading has told.
@@ -46,13 +43,19 @@ extension Converter {
             + content.lateWarnings
         for warning in found { logger.warning("\(warning)") }
         if losses == nil { try files.requireUnshortened() }
-        try output.commit(sizes: fileSizes)
+        try output.commit(sizes: fileSizes) { () throws(ImageError) in
+            if let verification {
+                try verify(
+                    output, format, virtualSize: try diskSize(size), companions: companions, against: verification, job)
+            }
+        }
 
         var report = ConversionReport(
             source: source.path, sourceFormat: info.format.rawValue, target: target.path,
             targetFormat: format.name.rawValue, virtualSize: try diskSize(size))
         report.warnings = info.warnings + found
         report.lost = losses?.ranges ?? []
+        report.isVerified = verification != nil
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))
         return report
@@ -118,6 +121,17 @@ extension Converter {
             case .uring: .ring
             case .sync: .synchronous
             }
+        if verifies { try refuseSharing(&settings) }
         return settings
+    }
+
+    /// What is shared is neither preallocated nor read back.
+    private func refuseSharing(_ settings: inout ConversionSettings) throws(ImageError) {
+        guard reflink != .always else {
+            throw ImageError(
+                .invalidOption, "--reflink always does not go with preallocation, nor with --verify",
+                advice: "leave out one of them")
+        }
+        settings.reflink = .never
     }
 }

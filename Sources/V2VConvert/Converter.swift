@@ -21,6 +21,10 @@ public struct Converter: Sendable {
     /// Share the source's blocks with the output instead of copying them, on filesystems that can (XFS, btrfs). Then zeros
     /// that the source stores are stored in the output too.
     public var reflink = Reflink.automatic
+    /// Reads the output back from the device, and fails if it is not what was written: every byte while other parts are
+    /// converted, and at the end the tables, by opening the image. What was compressed is inflated and compared. Not for
+    /// streams.
+    public var verifies = false
     /// Where details that are no errors go.
     public var logger = Logger(label: "v2v-convert")
 

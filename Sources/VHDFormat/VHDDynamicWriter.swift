@@ -34,7 +34,8 @@ package final class VHDDynamicWriter: ImageWriter {
     /// - Throws: `invalidOption` if the disk is too large for a VHD.
     package init(virtualSize: UInt64, options: VHDOptions, unitSize: Int) throws(ImageError) {
         form = try VHDForm(virtualSize: virtualSize, options: options)
-        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true)
+        layout = WriterLayout(
+            unitSize: unitSize, keepsOffsets: true, hasChecksums: true, unusedPlaces: .blocks(Self.blockSize))
         self.virtualSize = virtualSize
         blockCount = Int(form.size.dividedUp(by: Self.blockSize))
         // The table is padded to sectors, with entries of blocks that are not there.

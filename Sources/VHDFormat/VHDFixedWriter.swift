@@ -11,7 +11,7 @@ package final class VHDFixedWriter: ImageWriter {
     /// - Throws: `invalidOption` if the disk is too large for a VHD.
     package init(virtualSize: UInt64, options: VHDOptions, unitSize: Int) throws(ImageError) {
         form = try VHDForm(virtualSize: virtualSize, options: options)
-        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true)
+        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true, unusedPlaces: .disk)
     }
 
     /// The disk and the footer.

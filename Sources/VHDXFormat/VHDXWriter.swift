@@ -21,7 +21,9 @@ package final class VHDXWriter: ImageWriter {
     /// - Throws: `invalidOption` if an option has an impossible value, or the disk is too large for a VHDX.
     package init(virtualSize: UInt64, options: VHDXOptions, unitSize: Int) throws(ImageError) {
         form = try VHDXForm(virtualSize: virtualSize, options: options)
-        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true)
+        layout = WriterLayout(
+            unitSize: unitSize, keepsOffsets: true, hasChecksums: true,
+            unusedPlaces: form.isFixed ? .disk : .blocks(form.blockSize))
         table = WindowedTableWriter(
             at: HostOffset(form.table.lowerBound), count: form.tableCount, isBigEndian: false, absent: form.absentEntry)
         digest = form.digest
@@ -33,16 +35,21 @@ package final class VHDXWriter: ImageWriter {
 
     package func place(_ chunk: EncodedChunk, output: any OutputSink) throws(ImageError) -> Placement {
         digest.add(chunk)
+        guard !form.isFixed else {
+            let place = HostOffset(form.fixedOffset(ofBlock: 0) + chunk.offset.bytes)
+            try output.reserve(upTo: place.bytes + chunk.length)
+            return Placement(plain: [Placement.Piece(length: chunk.length, at: place)])
+        }
         return try chunk.placement(inBlocksOf: form.blockSize, unitSize: layout.unitSize) { index throws(ImageError) in
             try offset(ofBlock: index, output: output)
         }
     }
 
-    /// Where a block is; a new one gets its place, the next one unless the disk is fixed.
+    /// Where a block is; a new one gets the next place.
     private func offset(ofBlock index: UInt64, output: any OutputSink) throws(ImageError) -> HostOffset {
         if let block, block.index == index { return block.place }
-        let place = form.isFixed ? form.fixedOffset(ofBlock: Int(index)) : end
-        end = max(end, place + form.blockSize)
+        let place = end
+        end += form.blockSize
         try output.reserve(upTo: place + form.blockSize)
         let entry = VHDXBlockEntry(.present, at: place)
         try table.set(form.tableIndex(ofBlock: Int(index)), to: entry.rawValue, output: output)

@@ -17,7 +17,7 @@ package final class VMDKFlatWriter: ImageWriter {
     package init(virtualSize: UInt64, options: VMDKOptions, name: VMDKName, unitSize: Int) {
         self.options = options
         self.virtualSize = virtualSize
-        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true)
+        layout = WriterLayout(unitSize: unitSize, keepsOffsets: true, hasChecksums: true, unusedPlaces: .disk)
         lines = name.extentLines(options.subformat, virtualSize: virtualSize)
         companions = lines.map { $0.fileName ?? "" }
         digest = options.digest(virtualSize: virtualSize, name: name)

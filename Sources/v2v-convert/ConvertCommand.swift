@@ -25,6 +25,7 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert -o subformat=streamOptimized web01.qcow2 web01.vmdk
               v2v-convert -B base.qcow2 web01-delta.vmdk web01.qcow2
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
+              v2v-convert --verify web01.vmdk web01.qcow2
               v2v-convert -O vmdk -o subformat=streamOptimized web01.qcow2 - | ssh store 'cat > web01.vmdk'
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               ssh esx cat /vmfs/volumes/store/web01.ova | v2v-convert - web01.qcow2
@@ -35,6 +36,7 @@ struct ConvertCommand: AsyncParsableCommand {
               info     what an image's metadata says
               check    whether an image's tables contradict each other, and repair of qcow2
               compare  whether two images have the same content
+              checksum a digest of a disk's content, the same in every format
               map      where the ranges of a disk are stored
               snapshot the internal snapshots of an image
               measure  how large the output of a conversion will be
@@ -184,6 +186,13 @@ struct ConvertCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Write through the page cache instead of past it.")
     var buffered = false
 
+    @Flag(
+        name: .long,
+        help:
+            "Read the output back from the device, tables and all, and fail with status 21 if it is not what was written."
+    )
+    var verify = false
+
     @Flag(name: [.customShort("v"), .long], help: "Say on standard error what is chosen and why.")
     var verbose = false
 
@@ -252,6 +261,7 @@ struct ConvertCommand: AsyncParsableCommand {
         converter.io = io
         converter.reflink = reflink
         converter.usesDirectIO = !buffered
+        converter.verifies = verify
         converter.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: verbose ? .debug : .warning) }
         return converter
     }

@@ -7,8 +7,9 @@ struct RootCommand: ParsableCommand {
         abstract: "Convert virtual machine disks: VMDK, VHD, VHDX, qcow2 and raw to each other; also from VDI.",
         version: Version.current,
         subcommands: [
-            ConvertCommand.self, InfoCommand.self, CheckCommand.self, CompareCommand.self, MapCommand.self,
-            SnapshotCommand.self, MeasureCommand.self, CreateCommand.self, ResizeCommand.self, RebaseCommand.self,
+            ConvertCommand.self, InfoCommand.self, CheckCommand.self, CompareCommand.self, ChecksumCommand.self,
+            MapCommand.self, SnapshotCommand.self, MeasureCommand.self, CreateCommand.self, ResizeCommand.self,
+            RebaseCommand.self,
         ],
         defaultSubcommand: ConvertCommand.self)
 }

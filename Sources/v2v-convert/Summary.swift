@@ -12,5 +12,6 @@ enum Summary {
         return "\(report.target): \(Size.text(report.virtualSize)) disk, read \(Size.text(report.bytesRead)), "
             + "wrote \(Size.text(report.bytesWritten)), \(shared)\(Size.text(report.zeroBytes)) left out, "
             + "\(report.seconds.fixed(2)) s, \(report.megabytesPerSecond.fixed(0)) MB/s"
+            + (report.isVerified ? ", verified" : "")
     }
 }

@@ -19,12 +19,16 @@ import Testing
             source = directory.file("disk." + format)
             try QEMU.convert(raw, to: source, format: format)
         }
+        let (checksum, checksumMemory, _) = try Tool.measure(["checksum", source])
+        #expect(checksum.status == 0 && checksumMemory < Self.memoryBound, "\(checksum.error)")
         for (output, options) in [("out.qcow2", ["-c"]), ("out.vhdx", ["-o", "block_size=2M"]), ("out.raw", [])] {
             let (result, peakMemory, _) = try Tool.measure(
                 ["-q", "--force"] + options + [source, directory.file(output)])
             #expect(result.status == 0, "\(result.error)")
             #expect(peakMemory < Self.memoryBound)
         }
+        let copy = try Tool.run(Tool.converter, ["checksum", directory.file("out.qcow2")])
+        #expect(copy.output.prefix(69) == checksum.output.prefix(69))
         try QEMU.requireClean(directory.file("out.qcow2"))
         try requireScattered(directory.file("out.raw"), size: size)
         try QEMU.requireIdentical(raw, directory.file("out.qcow2"), format: "qcow2")

@@ -40,6 +40,10 @@ int linux_eventfd(void);
 
 /* sync_file_range(2) on the whole file: waits for what is on its way to the device, then begins with what is dirty. */
 int linux_write_back(int fd);
+/* The same on a range, waiting for both, then posix_fadvise(2) so that the page cache forgets it. */
+int linux_write_out(int fd, off_t offset, off_t length);
+/* posix_fadvise(2): the page cache forgets what is clean of the whole file. */
+int linux_drop_cache(int fd);
 
 /* renameat2(RENAME_NOREPLACE); on filesystems without it, link(2) and unlink(2), then access(2) and rename(2). */
 int linux_rename_noreplace(const char *from, const char *to);

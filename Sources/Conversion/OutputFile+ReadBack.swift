@@ -1,0 +1,26 @@
+import CLinux
+import DiskImage
+import Glibc
+import SystemPackage
+
+extension OutputFile {
+    /// The descriptor for reading back what was written, which comes from the device: past the page cache, or after that has
+    /// been written out and forgotten.
+    func readBackDescriptor(offset: UInt64, length: Int) -> (Int32, isDirect: Bool) {
+        let choice = descriptor(offset: offset, length: length)
+        if !choice.isDirect { _ = linux_write_out(descriptor.rawValue, off_t(offset), off_t(length)) }
+        return choice
+    }
+
+    /// Makes readers get what the device has, of a file that is safely on it.
+    func dropCache() {
+        _ = linux_drop_cache(descriptor.rawValue)
+    }
+
+    /// The error for a byte that is not what it was.
+    func misread(at offset: UInt64) -> ImageError {
+        ImageError(
+            .outputFailed, "what is on the device is not what was written",
+            advice: "check the device, and convert again", path: path, offset: offset)
+    }
+}
