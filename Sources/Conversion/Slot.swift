@@ -31,7 +31,7 @@ import DiskImage
     enum Endpoint {
         /// A file of the source.
         case source(Int)
-        case output(OutputFile)
+        case output(any OutputEndpoint)
     }
 
     var endpoint: Endpoint

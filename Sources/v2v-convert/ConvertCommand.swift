@@ -246,7 +246,8 @@ struct ConvertCommand: AsyncParsableCommand {
         target.deflateWindow = window
         target.minimumZeroRun = sparse?.bytes
         target.existing =
-            noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : force ? .replace : .refuse
+            noCreate || target.isExport
+            ? (targetIsZero ? .overwriteZeroed : .overwrite) : force ? .replace : .refuse
 
         var converter = Converter(source: source, target: target)
         converter.workers = workers
