@@ -93,12 +93,13 @@ import Synchronization
     /// Reads at least one byte from `offset`, which lies in the export.
     /// - Returns: how many bytes at the start of `buffer` have been filled.
     package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(NBDError) -> Int {
-        let transfer = unsafe NBDTransfer(.read, at: offset, memory: buffer, blockSize) { _ in }
+        let transfer = unsafe NBDTransfer(.read, at: offset, memory: buffer, blockSize)
         try wait {
             // Safe: the memory is passed with its length.
             unsafe nbd_pread(handle, transfer.requested.baseAddress, transfer.requested.count, transfer.offset, 0)
         }
-        return transfer.finish()
+        transfer.finish()
+        return transfer.length
     }
 
     /// Makes `range`, whole blocks, zero: by a request, or by writing zeros if the server has no such request.

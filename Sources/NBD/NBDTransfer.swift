@@ -1,6 +1,6 @@
 import Glibc
 
-/// One request of a transfer between memory and an export.
+/// One request that transfers between memory and an export.
 ///
 /// Safe to share: until it has finished nobody but libnbd touches the memory, then whoever is told so.
 @safe final class NBDTransfer: @unchecked Sendable {
@@ -11,18 +11,15 @@ import Glibc
     private let memory: UnsafeMutableRawBufferPointer
     /// Bytes of the block before those the caller wants; nil if no block of our own is needed.
     private let skipped: Int?
-    private let completion: NBDConnection.Completion
 
-    /// A request for the first part of a transfer of `memory`.
-    /// - Parameters:
-    ///   - offset: where in the export; of a write a multiple of the block size, as is its length.
+    /// A request for the first part of `memory`, at least a byte of it.
+    /// - Parameter offset: where in the export; of a write a multiple of the block size, as is its length.
     init(
         _ direction: NBDConnection.Direction, at offset: UInt64, memory: UnsafeMutableRawBufferPointer,
-        _ blockSize: NBDBlockSize, completion: @escaping NBDConnection.Completion
+        _ blockSize: NBDBlockSize
     ) {
         let range = blockSize.request(at: offset, count: memory.count)
         unsafe self.memory = unsafe memory
-        self.completion = completion
         if range.lowerBound == offset, range.count <= memory.count {
             // Safe: the start of the memory.
             unsafe requested = UnsafeMutableRawBufferPointer(rebasing: memory[..<range.count])
@@ -39,18 +36,16 @@ import Glibc
         if skipped != nil { unsafe requested.deallocate() }
     }
 
-    /// The request has succeeded: puts into the memory what the caller wants.
-    /// - Returns: bytes transferred.
-    func finish() -> Int {
+    /// Bytes of the memory that it transfers.
+    var length: Int {
         guard let skipped else { return unsafe requested.count }
-        let count = unsafe min(requested.count - skipped, memory.count)
-        // Safe: cut to both.
-        unsafe memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: requested[skipped..<skipped + count]))
-        return count
+        return unsafe min(requested.count - skipped, memory.count)
     }
 
-    /// Tells the caller what has become of the request; `errno` is 0 if it has succeeded.
-    func end(_ errno: Int32) {
-        completion(errno == 0 ? Int32(finish()) : -errno)
+    /// The request has succeeded: puts into the memory what the caller wants.
+    func finish() {
+        guard let skipped else { return }
+        // Safe: the length is cut to both.
+        unsafe memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: requested[skipped..<skipped + length]))
     }
 }
