@@ -49,10 +49,12 @@ let package = Package(
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCryptsetup", pkgConfig: "libcryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
+        .systemLibrary(name: "CLibnbd", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
         .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         layer("ByteLayout", []),
-        layer("DiskImage", ["ByteLayout", "CLinux", system]),
+        layer("NBD", ["CLibnbd"]),
+        layer("DiskImage", ["ByteLayout", "CLinux", "NBD", system]),
         layer("Compression", ["CZstd", "CZlib", "CDeflate", "CISAL", "DiskImage"]),
         layer("RawFormat", ["DiskImage"]),
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
@@ -65,11 +67,12 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer(
-            "Conversion", ["ByteLayout", "CLinux", "Compression", "Digests", "DiskImage", "RingIO", logging, system]),
+            "Conversion",
+            ["ByteLayout", "CLinux", "Compression", "Digests", "DiskImage", "NBD", "RingIO", logging, system]),
         layer(
             "V2VConvert",
             [
-                "ByteLayout", "Conversion", "DiskImage", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat",
+                "ByteLayout", "Conversion", "DiskImage", "NBD", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat",
                 "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
             ]),
         .executableTarget(

@@ -26,6 +26,12 @@ extension FixedWidthInteger where Self: UnsignedInteger {
 }
 
 extension Int {
+    /// This length, not negative, rounded down to a multiple of `alignment`, a power of two.
+    @inlinable
+    package func alignedDown(to alignment: Int) -> Int {
+        self & ~(alignment - 1)
+    }
+
     /// This length, not negative, rounded up to a multiple of `alignment`, a power of two.
     @inlinable
     package func alignedUp(to alignment: Int) -> Int {

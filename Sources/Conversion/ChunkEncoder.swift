@@ -37,7 +37,7 @@ struct ChunkEncoder {
         let count = (length + unit - 1) / unit
         // Safe: here and below, `data` holds a whole chunk, which is a multiple of the unit; `encoded` holds as many
         // units as a chunk has, each as long as the encoding allows.
-        unsafe UnsafeMutableRawBufferPointer(rebasing: data[length..<count * unit]).zero()
+        unsafe UnsafeMutableRawBufferPointer(rebasing: data[length...]).zero()
         let bytes = UnsafeRawBufferPointer(data)
         classify(count: count, in: &chunk) { range in
             unsafe ZeroScan.isZero(UnsafeRawBufferPointer(rebasing: bytes[range]))

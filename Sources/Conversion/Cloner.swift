@@ -69,7 +69,7 @@ struct Cloner {
                     extent.length % alignment == 0 || end == map.virtualSize
                 else { return false }
                 if tried.insert(number).inserted {
-                    let canShare = output.files.allSatisfy {
+                    let canShare = output.localFiles.allSatisfy {
                         $0.canShare(file, at: offset.bytes, length: alignment)
                     }
                     guard canShare else { return false }
@@ -116,7 +116,7 @@ struct Cloner {
                     try add(
                         Run(
                             source: files[number], sourceOffset: offset.bytes + UInt64(range.lowerBound - start),
-                            target: output.files[piece.file],
+                            target: output.localFiles[piece.file],
                             targetOffset: piece.offset.bytes + UInt64(range.lowerBound - pieceStart),
                             length: UInt64(range.count)))
                 }

@@ -2,6 +2,7 @@ import ByteLayout
 import CLinux
 package import DiskImage
 package import Logging
+import NBD
 import RingIO
 import SystemPackage
 
@@ -25,6 +26,17 @@ struct WorkerContext {
     var readsBack: Bool
     /// Chunks in flight for each worker.
     var slots: Int
+
+    /// The exports that are read or written, each once.
+    var exports: [NBDExport] {
+        var exports: [NBDExport] = []
+        for file in files {
+            if case .export(let export) = file.storage, !exports.contains(where: { $0 === export }) {
+                exports.append(export)
+            }
+        }
+        return exports + (output?.files.compactMap(\.export) ?? [])
+    }
 }
 
 /// Copies a disk into a writer's output with worker threads.
@@ -131,7 +143,9 @@ package struct Engine {
             output: output, stream: stream, job: job, files: files.disk, backingFiles: files.backing, layout: layout,
             minimumZeroRun: minimumZeroRun, losses: losses, readsBack: verification != nil,
             slots: settings.chunksInFlight)
-        job.wakeOnFailure(wakes + (stream.map { [$0.wake] } ?? []))
+        job.whenStopped(
+            (wakes + (stream.map { [$0.wake] } ?? [])).map { wake in { wake.signal() } }
+                + context.exports.map { export in { export.control.interrupt() } })
         let streamThread = try stream.map { stream throws(ImageError) in try WorkerThread { stream.run() } }
         var threads: [WorkerThread] = []
         for (index, wake) in wakes.enumerated() {
@@ -157,13 +171,18 @@ package struct Engine {
 
     private func makeStream(_ output: Output, workers: [WakeEvent]) throws(ImageError) -> OutputStream? {
         guard output.isStream else { return nil }
-        return OutputStream(file: output.files[0], job: job, wake: try Self.makeWakeEvent(), workers: workers)
+        return OutputStream(file: output.localFiles[0], job: job, wake: try Self.makeWakeEvent(), workers: workers)
     }
 
     /// The body of a worker's thread. The ring is made here because only its maker may submit to it.
     private func work(_ index: Int, _ wake: WakeEvent, _ context: WorkerContext) {
         do throws(ImageError) {
-            var queue = try makeQueue(wake)
+            let local = try makeLocalQueue(wake)
+            var queue: any IOQueue = local
+            let exports = context.exports
+            if !exports.isEmpty {
+                queue = NBDQueue(local: local, exports: exports, worker: index, wake: wake, job: job)
+            }
             if let stream = context.stream { queue = StreamQueue(reads: queue, stream: stream, worker: index) }
             try Worker(index: index, queue: queue, context: context).run()
         } catch {
@@ -171,7 +190,7 @@ package struct Engine {
         }
     }
 
-    private func makeQueue(_ wake: WakeEvent) throws(ImageError) -> any IOQueue {
+    private func makeLocalQueue(_ wake: WakeEvent) throws(ImageError) -> any LocalQueue {
         guard settings.ioMode != .synchronous else { return SyncQueue(wake: wake) }
         do throws(SystemCallError) {
             return try RingQueue(wake: wake)

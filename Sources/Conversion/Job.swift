@@ -1,12 +1,11 @@
 package import DiskImage
-import RingIO
 import Synchronization
 
 /// What all threads of a conversion share: the first failure, and counters.
 package final class Job: Sendable {
     private let failure = Guarded(ImageError?.none)
     private let stopped = Atomic<Bool>(false)
-    private let wakes = Guarded([WakeEvent]())
+    private let stopActions = Guarded([@Sendable () -> Void]())
     private let phaseNumber = Atomic<Int>(0)
     /// Bytes to copy; ``unknownTotal`` if they are not known.
     private let totalBytes = Atomic<UInt64>(0)
@@ -26,7 +25,7 @@ package final class Job: Sendable {
     package func fail(_ error: ImageError) {
         failure.withLock { if $0 == nil { $0 = error } }
         stopped.store(true, ordering: .releasing)
-        for wake in wakes.withLock({ $0 }) { wake.signal() }
+        for action in stopActions.withLock({ $0 }) { action() }
     }
 
     /// Makes every worker stop; the conversion ends with code `cancelled`.
@@ -39,10 +38,10 @@ package final class Job: Sendable {
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
-    /// Has `events` signalled on failure.
-    func wakeOnFailure(_ events: [WakeEvent]) {
-        wakes.withLock { $0 = events }
-        if isStopped { for event in events { event.signal() } }
+    /// Does `actions` on failure: they end what threads wait for.
+    func whenStopped(_ actions: [@Sendable () -> Void]) {
+        stopActions.withLock { $0 = actions }
+        if isStopped { for action in actions { action() } }
     }
 
     /// Starts `phase`, with `total` bytes to copy, nil if that is not known.

@@ -3,7 +3,7 @@ package import DiskImage
 import Glibc
 import SystemPackage
 
-/// What is written: one file, or several that appear together.
+/// What is written: one file, or several that appear together; or an export.
 package final class Output: OutputSink, Sendable {
     /// How the output comes about.
     package enum Kind: Sendable {
@@ -12,22 +12,33 @@ package final class Output: OutputSink, Sendable {
         case new(replaces: Bool)
         /// Into an existing file or block device of at least `size` bytes.
         case inPlace(size: UInt64)
+        /// Into an export of a server, of at least `size` bytes.
+        case export(size: UInt64)
         /// In order into a descriptor, of a pipe for instance.
         case stream(descriptor: Int32)
 
         var isStream: Bool {
             if case .stream = self { true } else { false }
         }
+
+        var isInPlace: Bool {
+            switch self {
+            case .inPlace, .export: true
+            case .new, .stream: false
+            }
+        }
     }
 
     /// By number.
-    let files: [OutputFile]
+    let files: [any OutputEndpoint]
+    /// The same, if they are files.
+    let localFiles: [OutputFile]
     private let kind: Kind
     private let job: Job
 
     /// Opens the output; nothing is written yet.
     /// - Parameters:
-    ///   - path: the name of file 0.
+    ///   - path: the name of file 0, or the URI of an export.
     ///   - companions: the others, see ``ImageWriter/companions``.
     ///   - sources: files the output must not be.
     ///   - usesDirectIO: bypass the page cache if the filesystem can.
@@ -35,6 +46,13 @@ package final class Output: OutputSink, Sendable {
     package init(
         path: String, companions: [String], kind: Kind, sources: [FileIdentity], usesDirectIO: Bool, job: Job
     ) throws(ImageError) {
+        self.kind = kind
+        self.job = job
+        if case .export(let size) = kind {
+            files = [try OutputExport(uri: path, size: size, sources: sources, job: job)]
+            localFiles = []
+            return
+        }
         var files: [OutputFile] = []
         func open(_ path: String) throws(ImageError) {
             files.append(
@@ -45,8 +63,7 @@ package final class Output: OutputSink, Sendable {
         let directory = FilePath(files[0].path).removingLastComponent()
         for name in companions { try open(directory.pushing(FilePath(name)).string) }
         self.files = files
-        self.kind = kind
-        self.job = job
+        localFiles = files
     }
 
     /// Whether nothing was there before.
@@ -58,16 +75,14 @@ package final class Output: OutputSink, Sendable {
     var isStream: Bool { kind.isStream }
 
     /// Whether it may have had other content before.
-    var isInPlace: Bool {
-        if case .inPlace = kind { true } else { false }
-    }
+    var isInPlace: Bool { kind.isInPlace }
 
     /// Where the files are until they have their names, by number.
-    package var temporaryPaths: [String] { files.map(\.temporaryPath) }
+    package var temporaryPaths: [String] { localFiles.map(\.temporaryPath) }
 
     /// Makes readers get what the device has of files that are safely on it.
     package func dropCaches() {
-        for file in files { file.dropCache() }
+        for file in localFiles { file.dropCache() }
     }
 
     // MARK: Writing
@@ -92,7 +107,7 @@ package final class Output: OutputSink, Sendable {
     }
 
     package func barrier() throws(ImageError) {
-        if case .inPlace = kind { try files[0].synchronize() }
+        if kind.isInPlace { try files[0].synchronize() }
     }
 
     // MARK: Finishing
@@ -114,7 +129,7 @@ package final class Output: OutputSink, Sendable {
                 try nameFiles(replaces: replaces)
             } catch {
                 // Under its temporary name a file goes with its owner.
-                for file in files { file.revertName() }
+                for file in localFiles { file.revertName() }
                 throw error
             }
         }
@@ -122,6 +137,7 @@ package final class Output: OutputSink, Sendable {
 
     /// File 0 gets its name last: without it the others are no image.
     private func nameFiles(replaces: Bool) throws(ImageError) {
+        let files = localFiles
         if files.count > 1 {
             // Nor must an old file 0 ever stand over new companions, of which some may be old.
             if replaces, unsafe unlink(files[0].path) == 0 { files[0].synchronizeDirectory() }

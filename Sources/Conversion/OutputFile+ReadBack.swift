@@ -1,13 +1,14 @@
 import CLinux
 import DiskImage
 import Glibc
+import RingIO
 import SystemPackage
 
 extension OutputFile {
-    /// The descriptor for reading back what was written, which comes from the device: past the page cache, or after that has
+    /// Where what was written is read back from, the device: past the page cache, or after that has
     /// been written out and forgotten.
-    func readBackDescriptor(offset: UInt64, length: Int) -> (Int32, isDirect: Bool) {
-        let choice = descriptor(offset: offset, length: length)
+    func readBackTarget(offset: UInt64, length: Int) -> (IORequest.Target, isDirect: Bool) {
+        let choice = target(offset: offset, length: length)
         if !choice.isDirect { _ = linux_write_out(descriptor.rawValue, off_t(offset), off_t(length)) }
         return choice
     }

@@ -9,7 +9,7 @@ extension OutputFile {
     /// `length` bytes at `offset`.
     func canShare(_ file: ImageFile, at offset: UInt64, length: UInt64) -> Bool {
         var status = stat()
-        guard unsafe fstat(descriptor.rawValue, &status) == 0 else { return false }
+        guard case .file = file.storage, unsafe fstat(descriptor.rawValue, &status) == 0 else { return false }
         let canShare = clone(file, offset, length, 0) == 0
         // Empty again, and as long as it was.
         return ftruncate(descriptor.rawValue, 0) == 0 && ftruncate(descriptor.rawValue, status.st_size) == 0 && canShare
@@ -29,8 +29,10 @@ extension OutputFile {
         return false
     }
 
+    /// - Returns: what the system call does.
     private func clone(_ file: ImageFile, _ offset: UInt64, _ length: UInt64, _ target: UInt64) -> Int32 {
-        linux_clone_range(
-            file.descriptor.rawValue, off_t(file.base + offset), off_t(length), descriptor.rawValue, off_t(target))
+        guard case .file(let source) = file.storage else { preconditionFailure("a server has no blocks to share") }
+        return linux_clone_range(
+            source.rawValue, off_t(file.base + offset), off_t(length), descriptor.rawValue, off_t(target))
     }
 }

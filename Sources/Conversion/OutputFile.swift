@@ -2,12 +2,14 @@ import ByteLayout
 import CLinux
 import DiskImage
 import Glibc
+import NBD
+import RingIO
 import Synchronization
 import SystemPackage
 
 /// A file that is written: `NAME.partial` until it is complete, or an existing file or device, in place; or a stream, which
 /// is written by an ``OutputStream``.
-final class OutputFile: Sendable {
+final class OutputFile: OutputEndpoint {
     /// Direct transfers must be aligned to this in file and memory. The page size serves every filesystem and device.
     static let directAlignment: UInt64 = 4096
 
@@ -60,6 +62,8 @@ final class OutputFile: Sendable {
         case .inPlace(let size):
             temporaryPath = self.path
             descriptor = try Self.openExisting(self.path, size: size)
+        case .export:
+            preconditionFailure("an export is no file")
         case .stream(let stream):
             temporaryPath = path
             descriptor = try Self.openStream(stream, path: path, sources: sources)
@@ -88,12 +92,14 @@ final class OutputFile: Sendable {
 
     // MARK: Writing
 
-    /// The descriptor for a transfer, and whether it bypasses the page cache.
-    func descriptor(offset: UInt64, length: Int) -> (Int32, isDirect: Bool) {
+    var export: NBDExport? { nil }
+    var blockSize: Int { 1 }
+
+    func target(offset: UInt64, length: Int) -> (IORequest.Target, isDirect: Bool) {
         guard let direct, directWorks.load(ordering: .relaxed),
             (offset | UInt64(length)) % Self.directAlignment == 0
-        else { return (descriptor.rawValue, false) }
-        return (direct.rawValue, true)
+        else { return (.descriptor(descriptor.rawValue), false) }
+        return (.descriptor(direct.rawValue), true)
     }
 
     /// Counts bytes that went into the page cache and keeps what the device has not got below twice ``dirtyStep``, so
@@ -133,8 +139,6 @@ final class OutputFile: Sendable {
         }
     }
 
-    /// Allocates storage for the whole file, so that it can't run out later.
-    /// - Returns: false if the filesystem can't.
     func allocate(_ size: UInt64) throws(ImageError) -> Bool {
         guard size > 0, linux_allocate(descriptor.rawValue, 0, off_t(size)) != 0 else { return true }
         let errno = Errno.current
@@ -181,17 +185,9 @@ final class OutputFile: Sendable {
         }
     }
 
-    /// An error of writing: no room, or a failed write.
-    func failure(_ message: String, at offset: UInt64?, _ errno: Errno) -> ImageError {
-        let noRoom = errno == .noSpace || errno == .diskQuotaExceeded
-        return ImageError(
-            noRoom ? .outputNoSpace : .outputFailed, message,
-            advice: noRoom ? "make room and convert again" : nil, path: path, offset: offset, errno: errno)
-    }
-
     // MARK: Finishing
 
-    /// Gives the file its size; when this returns it is safely on the device, if it is on one.
+    /// Safe is what is on the device, if it is on one.
     func complete(size: UInt64) throws(ImageError) {
         if case .new = kind, ftruncate(descriptor.rawValue, off_t(size)) != 0 {
             throw failure("can't set the size of the output to \(size) bytes", at: nil, .current)

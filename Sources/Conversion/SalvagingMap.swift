@@ -1,5 +1,6 @@
 import ByteLayout
 package import DiskImage
+import SystemPackage
 
 /// Makes zeros of what the map below can't tell, and notes them.
 package final class SalvagingMap: DiskMap {
@@ -44,6 +45,8 @@ package final class SalvagingMap: DiskMap {
 }
 
 extension ImageError {
-    /// Whether it concerns a part of the image, so that others may be readable.
-    var isSalvageable: Bool { [.inputDamaged, .inputUnreadable, .inputUnsupported].contains(code) }
+    /// Whether it concerns a part of the image, so that others may be readable. From a server that has gone, nothing is.
+    var isSalvageable: Bool {
+        [.inputDamaged, .inputUnreadable, .inputUnsupported].contains(code) && errno != .socketNotConnected
+    }
 }

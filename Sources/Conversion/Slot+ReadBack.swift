@@ -9,7 +9,9 @@ extension Slot {
         stagedRanges.removeAll(keepingCapacity: true)
         var read = AlignedRead()
         for transfer in written {
-            guard case .output(let file) = transfer.endpoint else { preconditionFailure("something else was written") }
+            guard case .output(let file as OutputFile) = transfer.endpoint else {
+                preconditionFailure("what goes to a server is not read back")
+            }
             let wanted = unsafe transfer.offset..<transfer.offset + UInt64(transfer.memory.count)
             if !read.extend(by: wanted, of: file) {
                 flush(read)
@@ -35,7 +37,7 @@ extension Slot {
     /// Throws unless what was read back is what was written.
     func requireReadBack() throws(ImageError) {
         for (transfer, range) in zip(written, stagedRanges) {
-            guard case .output(let file) = transfer.endpoint else { continue }
+            guard case .output(let file as OutputFile) = transfer.endpoint else { continue }
             // Safe: the range has the length of what was written, and was read into.
             let read = unsafe UnsafeRawBufferPointer(rebasing: staging[range])
             if let index = unsafe Comparison.firstDifference(UnsafeRawBufferPointer(transfer.memory), read) {

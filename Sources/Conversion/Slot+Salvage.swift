@@ -14,8 +14,7 @@ extension Slot {
             let count = unsafe min(Self.step - Int(offset % UInt64(Self.step)), transfer.memory.count - done)
             // Safe: a part of the transfer's own memory.
             let memory = unsafe UnsafeMutableRawBufferPointer(rebasing: transfer.memory[done..<done + count])
-            let got =
-                unsafe (try? file.descriptor.read(fromAbsoluteOffset: Int64(file.base + offset), into: memory)) ?? 0
+            let got = unsafe (try? file.readSome(at: offset, into: memory)) ?? 0
             if got == 0 {
                 unsafe memory.zero()
                 unsafe note(

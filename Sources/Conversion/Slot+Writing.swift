@@ -28,7 +28,8 @@ extension Slot {
         _ chunk: EncodedChunk, _ pieces: [Placement.Piece], layout: WriterLayout, output: Output,
         includesZeros: Bool = false
     ) {
-        let runs = chunk.plainRuns(layout, includesZeros: includesZeros)
+        let runs = chunk.plainRuns(
+            layout, blockSize: output.files[0].blockSize, includesZeros: includesZeros)
         var start = 0
         for (index, piece) in pieces.enumerated() {
             // The last unit may end after the disk.
@@ -48,7 +49,7 @@ extension Slot {
 
     /// Compressed units start anywhere. Their first and last bytes go through the page cache, where they meet those of
     /// their neighbours; what is between goes past it, for which the memory must be aligned as the file is.
-    private mutating func planCompressed(_ chunk: EncodedChunk, _ file: OutputFile, at offset: HostOffset) {
+    private mutating func planCompressed(_ chunk: EncodedChunk, _ file: any OutputEndpoint, at offset: HostOffset) {
         let alignment = OutputFile.directAlignment
         let shift = Int(offset.bytes % alignment)
         let end = shift + chunk.compressedLength
@@ -65,7 +66,7 @@ extension Slot {
     }
 
     private mutating func plan(
-        _ memory: UnsafeMutableRawBufferPointer, _ range: Range<Int>, _ file: OutputFile, at offset: HostOffset,
+        _ memory: UnsafeMutableRawBufferPointer, _ range: Range<Int>, _ file: any OutputEndpoint, at offset: HostOffset,
         _ isRegistered: Bool
     ) {
         guard !range.isEmpty else { return }
@@ -86,17 +87,19 @@ extension EncodedChunk {
         )
     }
 
-    /// Where plain units, and perhaps zero ones, are in the memory of the chunk, in bytes.
-    fileprivate func plainRuns(_ layout: WriterLayout, includesZeros: Bool) -> [Range<Int>] {
+    /// Where plain units, and perhaps zero ones, are in the memory of the chunk, in bytes; with what else is in blocks of
+    /// `blockSize` bytes where these can only be written whole.
+    fileprivate func plainRuns(_ layout: WriterLayout, blockSize: Int, includesZeros: Bool) -> [Range<Int>] {
         let unit = layout.unitSize
         guard layout.keepsOffsets else { return [0..<plainCount * unit] }
         var runs: [Range<Int>] = []
         for (index, stored) in units.enumerated() where stored == .plain || includesZeros && stored == .zero {
-            let start = index * unit
-            if let last = runs.last, last.upperBound == start {
-                runs[runs.count - 1] = last.lowerBound..<start + unit
+            let start = (index * unit).alignedDown(to: blockSize)
+            let end = ((index + 1) * unit).alignedUp(to: blockSize)
+            if let last = runs.last, last.upperBound >= start {
+                runs[runs.count - 1] = last.lowerBound..<end
             } else {
-                runs.append(start..<start + unit)
+                runs.append(start..<end)
             }
         }
         return runs

@@ -40,7 +40,7 @@ import DiskImage
     enum Endpoint {
         /// A file of the source.
         case source(Int)
-        case output(OutputFile)
+        case output(any OutputEndpoint)
         /// Of the output, what was written.
         case readBack(OutputFile)
     }

@@ -77,7 +77,7 @@ final class Worker {
         } catch {
             job.fail(error)
         }
-        // The kernel may still write to our memory.
+        // The kernel, or a server's answer, may still write to our memory.
         var completions: [IOCompletion] = []
         while requestsInFlight > 0 {
             queue.wait(&completions)
@@ -120,29 +120,33 @@ final class Worker {
 
     private func submit(_ slot: Int, _ index: Int) {
         let transfer = slots[slot].transfers[index]
-        let descriptor: Int32
+        let target: IORequest.Target
         let direction: IORequest.Direction
         var offset = transfer.offset
         switch transfer.endpoint {
         case .source(let file):
-            descriptor = files[file].descriptor.rawValue
+            target =
+                switch files[file].storage {
+                case .file(let descriptor): .descriptor(descriptor.rawValue)
+                case .export(let export): .export(ObjectIdentifier(export))
+                }
             offset += files[file].base
             direction = .read
         case .output(let file):
-            let choice = unsafe file.descriptor(offset: transfer.offset, length: transfer.memory.count)
+            let choice = unsafe file.target(offset: transfer.offset, length: transfer.memory.count)
             slots[slot].transfers[index].isDirect = choice.isDirect
-            descriptor = choice.0
+            target = choice.0
             direction = .write
         case .readBack(let file):
-            let choice = unsafe file.readBackDescriptor(offset: transfer.offset, length: transfer.memory.count)
+            let choice = unsafe file.readBackTarget(offset: transfer.offset, length: transfer.memory.count)
             slots[slot].transfers[index].isDirect = choice.isDirect
-            descriptor = choice.0
+            target = choice.0
             direction = .read
         }
         requestsInFlight += 1
         unsafe queue.submit(
             IORequest(
-                direction, descriptor: descriptor, offset: offset, memory: transfer.memory,
+                direction, target, offset: offset, memory: transfer.memory,
                 isRegistered: transfer.isRegistered, token: UInt64(slot) << 32 | UInt64(index)))
     }
 
@@ -186,9 +190,8 @@ final class Worker {
             let failure =
                 errno.rawValue == 0
                 ? file.damaged("the file became shorter while it was read", at: transfer.offset)
-                : ImageError(
-                    .inputUnreadable, "can't read the input", path: file.path, offset: transfer.offset, errno: errno)
-            guard let losses else { throw failure }
+                : file.unreadable("input", at: transfer.offset, errno)
+            guard let losses, failure.isSalvageable else { throw failure }
             slots[slot].salvage(transfer, from: file, failure, losses: losses)
             return try ended(slot)
         case .output(let file):

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import NBD
 package import SystemPackage
 
 /// An existing file that is changed in place; everything else opens images read-only.
@@ -11,8 +12,14 @@ package final class EditableFile: OutputSink, Sendable {
     package let descriptor: FileDescriptor
 
     /// Opens the file at `path` with the locks of QEMU's writers.
-    /// - Throws: `outputInUse` if another process has it open, `outputFailed` if it can't be written.
+    /// - Throws: `outputInUse` if another process has it open, `outputFailed` if it can't be written, `invalidOption` if it is no
+    ///   file.
     package init(path: String) throws(ImageError) {
+        guard !NBDExport.isURI(path) else {
+            throw ImageError(
+                .invalidOption, "an image can't be changed through a server", advice: "change it where its file is",
+                path: path)
+        }
         self.path = path
         do {
             descriptor = try FileDescriptor.open(FilePath(path), .readWrite, options: [.closeOnExec, .nonBlocking])

@@ -1,11 +1,13 @@
 package import Glibc
 
-/// Which file or device it is, whatever path or link leads there.
+/// Which file or device it is, whatever path or link leads there; or which export.
 package struct FileIdentity: Hashable, Sendable {
     let device: UInt64
     let inode: UInt64
     /// The device a block-device node stands for: two nodes with different inodes may be the same disk.
     let blockDevice: UInt64
+    /// Names an export; empty for files and devices.
+    private let uri: String
     /// Where in the file the part starts that is meant; 0 for all of it.
     private var base: UInt64 = 0
 
@@ -14,6 +16,15 @@ package struct FileIdentity: Hashable, Sendable {
         device = isBlockDevice ? 0 : UInt64(status.st_dev)
         inode = isBlockDevice ? 0 : UInt64(status.st_ino)
         blockDevice = isBlockDevice ? UInt64(status.st_rdev) : 0
+        uri = ""
+    }
+
+    /// The identity of the export at `uri`: other names of the same one are not known to be that.
+    package init(uri: String) {
+        device = 0
+        inode = 0
+        blockDevice = 0
+        self.uri = uri
     }
 
     /// The identity of what `path` leads to, links followed; nil if there is nothing.

@@ -1,24 +1,33 @@
 import CLinux
 import Glibc
+package import NBD
 package import SystemPackage
 
-/// A file or block device that an image is read from, or a part of one: opened read-only, never changed.
+/// A file, block device or export that an image is read from, or a part of one: opened read-only, never changed.
 package final class ImageFile: Sendable {
-    /// The path as the user or the descriptor gave it; for a part, that of the whole and the part's name.
+    /// Where the bytes are.
+    package enum Storage: Sendable {
+        /// In a file or block device of this machine.
+        case file(FileDescriptor)
+        /// Behind a server.
+        case export(NBDExport)
+    }
+
+    /// The path or URI as the user or the descriptor gave it; for a part, that of the whole and the part's name.
     package let path: String
-    /// Bytes in the file, device or part.
+    /// Bytes in the file, device, export or part.
     package let size: UInt64
-    /// Where byte 0 is in what ``descriptor`` reads: not 0 for a part, such as a member of an archive. All other offsets
+    /// Where byte 0 is in the ``storage``: not 0 for a part, such as a member of an archive. All other offsets
     /// count from it.
     package let base: UInt64
     package let isBlockDevice: Bool
     package let identity: FileIdentity
-    /// Bytes of storage in use (`st_blocks`), which is less than `size` for a sparse file.
+    /// Bytes of storage in use (`st_blocks`), which is less than `size` for a sparse file; of an export nobody tells.
     package let allocatedSize: UInt64
-    package let descriptor: FileDescriptor
+    package let storage: Storage
     /// Decrypts the bytes of the disk that the file holds, nil if they are not encrypted. Metadata isn't.
     package let cipher: (any SectorCipher)?
-    /// The file that this one is a part of; it owns the descriptor.
+    /// The file that this one is a part of; it owns the storage.
     private let whole: ImageFile?
 
     /// Opens the file at `path`.
@@ -45,7 +54,7 @@ package final class ImageFile: Sendable {
         // Opening must not wait (for a FIFO's writer, say); reading may.
         _ = fcntl(descriptor.rawValue, F_SETFL, O_RDONLY)
         self.path = path
-        self.descriptor = descriptor
+        storage = .file(descriptor)
         size = facts.size
         isBlockDevice = facts.isBlockDevice
         allocatedSize = facts.allocatedSize
@@ -63,11 +72,32 @@ package final class ImageFile: Sendable {
             throw ImageError(.inputUnreadable, "can't get memory for the input", path: path, errno: .current)
         }
         self.path = path
-        descriptor = FileDescriptor(rawValue: number)
+        let descriptor = FileDescriptor(rawValue: number)
+        storage = .file(descriptor)
         size = UInt64(bytes.count)
         isBlockDevice = false
         allocatedSize = size
         identity = try Facts(descriptor, path: path).identity
+        base = 0
+        cipher = nil
+        whole = nil
+    }
+
+    /// The export at `uri`.
+    /// - Throws: `inputUnreadable`.
+    package init(uri: String) throws(ImageError) {
+        let export: NBDExport
+        do throws(NBDError) {
+            export = try NBDExport(uri: uri)
+        } catch {
+            throw ImageError(.inputUnreadable, "can't connect to the server: \(error.message)", path: uri)
+        }
+        path = uri
+        storage = .export(export)
+        size = export.size
+        isBlockDevice = false
+        allocatedSize = size
+        identity = FileIdentity(uri: uri)
         base = 0
         cipher = nil
         whole = nil
@@ -82,7 +112,7 @@ package final class ImageFile: Sendable {
         isBlockDevice = whole.isBlockDevice
         identity = whole.identity.part(at: base)
         allocatedSize = min(whole.allocatedSize, size)
-        descriptor = whole.descriptor
+        storage = whole.storage
         cipher = nil
         self.whole = whole
     }
@@ -95,7 +125,7 @@ package final class ImageFile: Sendable {
         isBlockDevice = file.isBlockDevice
         identity = file.identity
         allocatedSize = file.allocatedSize
-        descriptor = file.descriptor
+        storage = file.storage
         self.cipher = cipher
         whole = file
     }
@@ -133,12 +163,12 @@ package final class ImageFile: Sendable {
     }
 
     deinit {
-        if whole == nil { try? descriptor.close() }
+        if whole == nil, case .file(let descriptor) = storage { try? descriptor.close() }
     }
 
     /// Throws `inputDamaged` if the file is shorter than when it was opened.
     func requireUnshortened() throws(ImageError) {
-        guard !isBlockDevice else { return }
+        guard !isBlockDevice, case .file(let descriptor) = storage else { return }
         var status = stat()
         guard unsafe fstat(descriptor.rawValue, &status) == 0 else {
             throw ImageError(.inputUnreadable, "can't examine the input", path: path, errno: .current)
@@ -147,72 +177,5 @@ package final class ImageFile: Sendable {
         guard present >= base + size else {
             throw damaged("the file became shorter while it was read", at: present - min(present, base))
         }
-    }
-
-    /// Reads exactly `count` bytes of metadata from `offset`.
-    /// - Throws: `inputDamaged` if the range isn't inside the file (checked before anything is allocated),
-    ///   `inputUnreadable` if the system can't read it.
-    package func read(at offset: UInt64, count: Int, what: String) throws(ImageError) -> [UInt8] {
-        guard offset <= size, UInt64(count) <= size - offset else {
-            throw damaged("the file ends inside the \(what) (\(count) bytes; the file has \(size))", at: offset)
-        }
-        // Making an empty array this way would write to storage that all empty arrays share.
-        guard count > 0 else { return [] }
-        var problem: ImageError?
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            do throws(ImageError) {
-                // Safe: the buffer is filled whole, or an error is thrown.
-                unsafe try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer), what: what)
-                filled = count
-            } catch {
-                problem = error
-            }
-        }
-        if let problem { throw problem }
-        return bytes
-    }
-
-    /// Fills `buffer` from `offset`; the range must be inside the file.
-    package func read(
-        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, what: String
-    ) throws(ImageError) {
-        var filled = 0
-        while filled < buffer.count {
-            // Safe: the destination is the rest of the buffer.
-            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-            let got: Int
-            do {
-                got = unsafe try descriptor.read(fromAbsoluteOffset: Int64(base + offset) + Int64(filled), into: rest)
-            } catch {
-                throw ImageError(
-                    .inputUnreadable, "can't read the \(what)", path: path, offset: offset + UInt64(filled),
-                    errno: error as? Errno)
-            }
-            guard got > 0 else {
-                throw damaged("the file became shorter while it was read", at: offset + UInt64(filled))
-            }
-            filled += got
-        }
-    }
-
-    /// Reads up to `count` bytes from the start: fewer if the file is shorter.
-    package func readPrefix(_ count: Int) throws(ImageError) -> [UInt8] {
-        try read(at: 0, count: Int(min(size, UInt64(count))), what: "start of the file")
-    }
-
-    /// Reads up to `count` bytes before the end: fewer if the file is shorter.
-    package func readSuffix(_ count: Int) throws(ImageError) -> [UInt8] {
-        let length = min(size, UInt64(count))
-        return try read(at: size - length, count: Int(length), what: "end of the file")
-    }
-
-    /// An `inputDamaged` error about this file.
-    package func damaged(_ message: String, at offset: UInt64? = nil, advice: String? = nil) -> ImageError {
-        ImageError(.inputDamaged, message, advice: advice, path: path, offset: offset)
-    }
-
-    /// An `inputUnsupported` error about this file.
-    package func unsupported(_ message: String, at offset: UInt64? = nil, advice: String? = nil) -> ImageError {
-        ImageError(.inputUnsupported, message, advice: advice, path: path, offset: offset)
     }
 }

@@ -34,7 +34,9 @@ package struct LUKSHeader {
         try requireFewIterations(bytes)
         let header = try ImageFile(bytes: bytes, path: image.path)
         var device: OpaquePointer?
-        guard unsafe crypt_init(&device, "/proc/self/fd/\(header.descriptor.rawValue)") == 0 else {
+        guard case .file(let descriptor) = header.storage,
+            unsafe crypt_init(&device, "/proc/self/fd/\(descriptor.rawValue)") == 0
+        else {
             throw image.unsupported("libcryptsetup can't be used here", at: range.lowerBound)
         }
         defer { unsafe crypt_free(device) }

@@ -1,8 +1,8 @@
 import CLiburing
-import Glibc
+package import Glibc
 
 /// Transfers by io_uring.
-@safe package final class RingQueue: IOQueue {
+@safe package final class RingQueue: LocalQueue {
     /// Submission entries, and the most requests in flight. A worker has a few chunks in flight, each one request in the
     /// common case; what a fragmented chunk needs beyond that waits in ``backlog``. The completion queue has twice as many
     /// entries, so it never overflows, which older kernels answer by refusing submissions.
@@ -73,6 +73,20 @@ import Glibc
 
     package func wait(_ completions: inout [IOCompletion]) {
         unsafe _ = io_uring_submit_and_wait(ring, 1)
+        collect(&completions)
+    }
+
+    package func wait(_ completions: inout [IOCompletion], watching others: inout [pollfd]) {
+        unsafe _ = io_uring_submit(ring)
+        // A ring can be polled: it is readable when it has completions.
+        others.append(pollfd(fd: unsafe ring.pointee.ring_fd, events: Int16(POLLIN), revents: 0))
+        unsafe _ = poll(&others, nfds_t(others.count), -1)
+        others.removeLast()
+        collect(&completions)
+    }
+
+    /// Takes what has ended, and starts what waited for that.
+    private func collect(_ completions: inout [IOCompletion]) {
         var completion: UnsafeMutablePointer<io_uring_cqe>?
         while unsafe io_uring_peek_cqe(ring, &completion) == 0, let entry = unsafe completion {
             if unsafe entry.pointee.user_data == Self.wakeToken {

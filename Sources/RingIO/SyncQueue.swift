@@ -1,7 +1,7 @@
-import Glibc
+package import Glibc
 
 /// Transfers by pread and pwrite, done when submitted. For systems that refuse io_uring.
-package final class SyncQueue: IOQueue {
+package final class SyncQueue: LocalQueue {
     private let wake: WakeEvent
     private var ended: [IOCompletion] = []
 
@@ -29,7 +29,15 @@ package final class SyncQueue: IOQueue {
     }
 
     package func wait(_ completions: inout [IOCompletion]) {
-        if ended.isEmpty { wake.wait() } else { wake.take() }
+        var others: [pollfd] = []
+        wait(&completions, watching: &others)
+    }
+
+    package func wait(_ completions: inout [IOCompletion], watching others: inout [pollfd]) {
+        others.append(pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0))
+        unsafe _ = poll(&others, nfds_t(others.count), ended.isEmpty ? -1 : 0)
+        others.removeLast()
+        wake.take()
         completions += ended
         ended.removeAll(keepingCapacity: true)
     }

@@ -11,6 +11,11 @@ extension Converter {
                 .invalidOption, "what goes into a pipe can't be read back",
                 advice: "leave out --verify; v2v-convert checksum tells at both ends what the disk has")
         }
+        guard !target.isExport else {
+            throw ImageError(
+                .invalidOption, "what a server gets is not read back",
+                advice: "leave out --verify; v2v-convert compare reads the export", path: target.path)
+        }
         return Verification(layout, hasBacking: format.hasBacking)
     }
 

@@ -1,8 +1,10 @@
 package import DiskImage
+import NBD
 
 /// A disk image to read.
 public struct DiskImageSource: Sendable {
-    /// Path of the image: a descriptor, an image file, a block device, a named pipe, or `-` for standard input.
+    /// Path of the image: a descriptor, an image file, a block device, a named pipe, or `-` for standard input; or the URI of
+    /// an export of an NBD server, `nbd://`, `nbds://`, `nbd+unix://` or `nbds+unix://`, in which the image is.
     public var path: String
     /// The format; nil to recognise it by its content.
     public var format: ImageFormat?
@@ -69,6 +71,11 @@ public struct DiskImageSource: Sendable {
         }
         var opener = makeOpener()
         if let passphraseFile { opener.passphrase = try Passphrase.read(passphraseFile) }
+        if NBDExport.isURI(path) {
+            let file = try ImageFile(uri: path)
+            opener.record(file)
+            return (try ImageProbe.open(file, format: format, opener: opener), opener)
+        }
         if let pipe = PipeInput(path: path) {
             let stream = try StreamProbe.open(pipe.open(isCancelled: isCancelled), format: format, opener: opener)
             return (PipeReader(stream), opener)

@@ -5,6 +5,7 @@ import Logging
 extension DiskImageTarget {
     func outputKind(virtualSize: UInt64) -> Output.Kind {
         if let descriptor { return .stream(descriptor: descriptor) }
+        if isExport { return .export(size: virtualSize) }
         return switch existing {
         case .refuse: .new(replaces: false)
         case .replace: .new(replaces: true)

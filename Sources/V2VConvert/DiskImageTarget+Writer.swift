@@ -98,7 +98,8 @@ extension DiskImageTarget {
         }
         if descriptor != nil { try requireNewOutput("to a stream") }
         let unit = Self.rawUnit(zeroRun: try effectiveZeroRun(.raw(options)))
-        return RawWriter(virtualSize: virtualSize, unitSize: unit, clearsGaps: existing == .overwrite)
+        let mayHaveContent = existing == .overwrite || isExport && existing != .overwriteZeroed
+        return RawWriter(virtualSize: virtualSize, unitSize: unit, clearsGaps: mayHaveContent)
     }
 
     /// Zeros are looked for in 4 KiB blocks unless a finer search was asked for.
@@ -125,6 +126,11 @@ extension DiskImageTarget {
 
     /// Throws if the output is to be written in place, which only the bytes of a disk can be.
     func requireNewOutput(_ kind: String) throws(ImageError) {
+        guard !isExport else {
+            throw ImageError(
+                .invalidOption, "\(kind) can't be written to a server", advice: "leave out -O, or use -O raw",
+                path: path)
+        }
         guard existing == .refuse || existing == .replace else {
             throw ImageError(
                 .invalidOption, "-n can't write \(kind)", advice: "leave out -n, or use -O raw")

@@ -1,11 +1,13 @@
 import DiskImage
+import NBD
 public import VHDFormat
 public import VHDXFormat
 public import VMDKFormat
 
 /// A disk image to write.
 public struct DiskImageTarget: Sendable {
-    /// Path of the output.
+    /// Path of the output; or the URI of an export of an NBD server, as in ``DiskImageSource/path``, which is overwritten in
+    /// place with a raw disk, whatever ``existing`` says: it can't be whole or nothing.
     public var path: String
     /// An open descriptor, of a pipe for instance, that the image is written to in order; ``path`` is then only its name in
     /// messages. For raw disks, streamOptimized VMDKs and plain qcow2
@@ -35,7 +37,7 @@ public struct DiskImageTarget: Sendable {
         case replace
         /// Its content is overwritten in place: `-n`, for devices and volumes. Raw only.
         case overwrite
-        /// Like ``overwrite``, and it is known to read as zeros.
+        /// Like ``overwrite``, and it, or the export, is known to read as zeros.
         case overwriteZeroed
     }
 
@@ -45,9 +47,13 @@ public struct DiskImageTarget: Sendable {
         self.format = format
     }
 
-    /// The format that the extension of the output's name stands for.
+    /// Whether the output is an export of a server.
+    package var isExport: Bool { descriptor == nil && NBDExport.isURI(path) }
+
+    /// The format that the extension of the output's name stands for; raw for an export.
     /// - Throws: `invalidOption` if it stands for none.
     public func formatOfExtension() throws(ImageError) -> ImageFormat {
+        if isExport { return .raw }
         let name = path.split(separator: "/").last ?? ""
         switch name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().last?.lowercased() {
         case "qcow2": return .qcow2

@@ -39,6 +39,10 @@ public struct ImageCreation: Sendable {
     }
 
     private func createBlocking(_ job: Job) throws(ImageError) -> Result {
+        guard !target.isExport else {
+            throw ImageError(
+                .invalidOption, "an image can't be created on a server", advice: "convert one to it", path: target.path)
+        }
         var format = try target.resolvedFormat()
         var source = DiskImageSource(path: target.path)
         source.allowsOutsideFiles = allowsOutsideFiles

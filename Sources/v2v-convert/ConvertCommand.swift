@@ -15,7 +15,9 @@ struct ConvertCommand: AsyncParsableCommand {
         discussion: """
             Reads VMDK, VHD, VHDX and qcow2 of every kind with their snapshots and backing files, VDI and raw, also \
             inside an OVA; raw, stream-optimized VMDK and OVA also from a pipe (-) or packed with gzip. Writes qcow2, \
-            VMDK, VHD, VHDX and raw. The output appears under its name when it is complete and on the device, or not at all. \
+            VMDK, VHD, VHDX and raw. In place of a file, INPUT may be an export of an NBD server (nbd://HOST/NAME, \
+            nbd+unix:///NAME?socket=PATH; with TLS nbds://, nbds+unix://), whatever format is in it, and OUTPUT one that \
+            exists: it is overwritten in place with the raw disk, as by -n. The output appears under its name when it is complete and on the device, or not at all. \
             Options that qemu-img convert has mean the same here.
 
             EXAMPLES:
@@ -29,6 +31,8 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert -O vmdk -o subformat=streamOptimized web01.qcow2 - | ssh store 'cat > web01.vmdk'
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               ssh esx cat /vmfs/volumes/store/web01.ova | v2v-convert - web01.qcow2
+              nbdkit -U - -r curl https://example.com/web01.vmdk --run 'v2v-convert "$uri" web01.qcow2'
+              v2v-convert web01.vmdk nbd://storage/web01
               v2v-convert info --output json web01.vmdk
               v2v-convert compare web01.vmdk web01.qcow2
 
@@ -67,11 +71,11 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Argument(
         help:
-            "The image to read: an image file, a VMDK descriptor, an OVA, OVF or VMX, a block device; - for standard input.",
+            "The image to read: an image file, a VMDK descriptor, an OVA, OVF or VMX, a block device; an NBD URI; - for standard input.",
         completion: .file())
     var input: String
 
-    @Argument(help: "The image to write; - for standard output.", completion: .file())
+    @Argument(help: "The image to write; an NBD URI; - for standard output.", completion: .file())
     var output: String
 
     @Option(
@@ -81,7 +85,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("O"), .long],
-        help: "Format of the output: qcow2, vmdk, vpc (VHD), vhdx or raw. Default: its extension.")
+        help: "Format of the output: qcow2, vmdk, vpc (VHD), vhdx or raw. Default: its extension; raw for an NBD URI.")
     var outputFormat: String?
 
     @OptionGroup var outputOptions: TargetOptions
@@ -149,7 +153,7 @@ struct ConvertCommand: AsyncParsableCommand {
         help: "Write into an existing raw file or block device, in place. Not whole-or-nothing.")
     var noCreate = false
 
-    @Flag(name: .long, help: "With -n: the target is known to read as zeros.")
+    @Flag(name: .long, help: "With -n or an NBD URI: the target is known to read as zeros.")
     var targetIsZero = false
 
     @Flag(name: .customShort("W"), help: "Accepted for qemu-img's sake; the order of writes is always free.")
@@ -254,7 +258,8 @@ struct ConvertCommand: AsyncParsableCommand {
         target.deflateWindow = window
         target.minimumZeroRun = sparse?.bytes
         target.existing =
-            noCreate ? (targetIsZero ? .overwriteZeroed : .overwrite) : outputOptions.existing
+            noCreate || target.isExport
+            ? (targetIsZero ? .overwriteZeroed : .overwrite) : outputOptions.existing
 
         var converter = Converter(source: source, target: target)
         converter.workers = workers

@@ -39,7 +39,7 @@ import Testing
                     rebasing: memory.bytes[number * length..<(number + 1) * length])
                 queue.submit(
                     IORequest(
-                        direction, descriptor: file, offset: UInt64(number * length), memory: part,
+                        direction, .descriptor(file), offset: UInt64(number * length), memory: part,
                         isRegistered: true, token: UInt64(number)))
             }
             var completions: [IOCompletion] = []
@@ -63,10 +63,12 @@ import Testing
         defer { close(file) }
         let memory = try AlignedMemory(length: 4096)
         let queue = try kind.make(WakeEvent())
-        queue.submit(IORequest(.read, descriptor: file, offset: 0, memory: memory.bytes, isRegistered: false, token: 1))
-        queue.submit(IORequest(.read, descriptor: file, offset: 3, memory: memory.bytes, isRegistered: false, token: 2))
         queue.submit(
-            IORequest(.write, descriptor: file, offset: 0, memory: memory.bytes, isRegistered: false, token: 3))
+            IORequest(.read, .descriptor(file), offset: 0, memory: memory.bytes, isRegistered: false, token: 1))
+        queue.submit(
+            IORequest(.read, .descriptor(file), offset: 3, memory: memory.bytes, isRegistered: false, token: 2))
+        queue.submit(
+            IORequest(.write, .descriptor(file), offset: 0, memory: memory.bytes, isRegistered: false, token: 3))
         var completions: [IOCompletion] = []
         while completions.count < 3 { queue.wait(&completions) }
         let results = Dictionary(completions.map { ($0.token, $0.result) }, uniquingKeysWith: { $1 })
