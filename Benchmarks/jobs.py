@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 
 MIB = 1 << 20
 
@@ -22,6 +23,11 @@ class Tool:
     kind: str
     # Of ours: what is aimed at, by what report.py calls it.
     targets: dict = dataclasses.field(default_factory=dict)
+
+    def missing(self):
+        """A program that it needs, itself or as its server, and that is not installed; None if there is none."""
+        programs = [word for before, word in zip(["[", *self.command], self.command) if before == "["]
+        return next((word for word in programs if word != "{converter}" and not shutil.which(word)), None)
 
 
 @dataclasses.dataclass

@@ -68,7 +68,7 @@ def cell(measure, job, figures, bound):
 
 
 def figure_row(name, label, figures):
-    return [name, label, f"{figures['wall']:.2f}", f"{figures['flushed']:.2f}", f"{figures['cpu']:.2f}",
+    return [name, label, f"{figures['wall']:.3f}", f"{figures['flushed']:.3f}", f"{figures['cpu']:.3f}",
             f"{figures['peak'] / MIB:.0f}", f"{figures['written'] / 1e6:.0f}", f"{figures['size'] / 1e6:.0f}"]
 
 

@@ -77,8 +77,12 @@ def machine():
             "kernel": f"Linux {os.uname().release}", "versions": versions()}
 
 
+def commit():
+    return output("git", "-C", PROJECT, "describe", "--always", "--dirty")
+
+
 def versions():
-    found = {"v2v-convert": f"v2v-convert {output('git', '-C', PROJECT, 'describe', '--always', '--dirty')}"}
+    found = {"v2v-convert": f"v2v-convert {commit()}"}
     for tool in ("qemu-img", "nbdcopy", "nbdkit", "fio", "cp"):
         if shutil.which(tool):
             found[tool] = output(tool, "--version").splitlines()[0]
