@@ -14,7 +14,7 @@ QEMU_DIRECT = {"-W -m 16 -t none": ["-W", "-m", "16", "-t", "none"]}
 
 @dataclasses.dataclass
 class Tool:
-    """A command of a job. {converter}, {input} and {output} are put in; for the limit {read}, {written}, {depth} too."""
+    """A command of a job. {converter}, {input} and {output} are put in; for the limit {read}, {written}, {depth}."""
 
     label: str
     command: list

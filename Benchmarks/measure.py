@@ -22,7 +22,7 @@ def measure(command, output):
     flushed  from start until the output is on its device too: what a program leaves in the page cache is not done
     user, sys, written   as the kernel counts them for the command and its children; `written` is ru_oublock: what
              went to filesystems, be it past the page cache or into it
-    peak     the largest resident set of any one process; GNU time's, because a child of this script would start with ours
+    peak     the largest resident set of any one process; GNU time's, because a child of ours would start with our size
     size     the output's, as allocated
     """
     os.sync()

@@ -89,8 +89,8 @@ def markdown(results):
         f"{machine['processor']}, {machine['processors']} processors, {machine['kernel']}; "
         f"{'; '.join(machine['versions'].values())}. Medians of {' or '.join(map(str, runs))} interleaved runs.",
         "",
-        "v2v-convert against the fastest qemu-img of the same run; of the limit: the time fio needs for the same bytes, "
-        "as a part of ours. Bold: not what is aimed at.",
+        "v2v-convert against the fastest qemu-img of the same run; of the limit: the time fio needs for the same "
+        "bytes, as a part of ours. Bold: not what is aimed at.",
         "",
         table(["job", "of the limit", "faster", "faster, both flushed", "less cpu", "size", "peak", "else"], ratios),
         table(["job", "tool", "wall s", "flushed s", "cpu s", "peak MiB", "written MB", "size MB"], figures)])
