@@ -35,6 +35,8 @@ let package = Package(
     products: [
         .library(name: "V2VConvert", targets: ["V2VConvert"]),
         .executable(name: "v2v-convert", targets: ["v2v-convert"]),
+        // No API: for the package of the micro-benchmarks, which others can't reach into.
+        .library(name: "_BenchmarkSubjects", targets: ["BenchmarkSubjects"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -84,6 +86,15 @@ let package = Package(
         .target(
             name: "FuzzTargets", dependencies: ["ByteLayout", "Compression", "Conversion", "DiskImage", "V2VConvert"],
             path: "Fuzz/Targets",
+            swiftSettings: rules),
+
+        // What the micro-benchmarks measure: see Benchmarks/README.md.
+        .target(
+            name: "BenchmarkSubjects",
+            dependencies: [
+                "ByteLayout", "Compression", "Conversion", "DiskImage", "QCOW2Format", "RingIO", "V2VConvert",
+            ],
+            path: "Benchmarks/Subjects",
             swiftSettings: rules),
 
         // Runs a command as if the kernel refused io_uring, as containers do.

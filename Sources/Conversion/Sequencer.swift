@@ -1,14 +1,14 @@
-import DiskImage
-import RingIO
+package import DiskImage
+package import RingIO
 
 /// Places chunks in the order of the disk, whatever the order in which workers finish encoding them.
 ///
 /// The reorder window is bounded: a worker holds a slot for every chunk it has taken and not yet written.
-final class Sequencer: Sendable {
+package final class Sequencer: Sendable {
     /// A chunk that has its place.
-    struct Placed: Sendable {
-        var slot: Int
-        var placement: Placement
+    package struct Placed: Sendable {
+        package var slot: Int
+        package var placement: Placement
     }
 
     private struct Offer {
@@ -31,8 +31,8 @@ final class Sequencer: Sendable {
     private let verification: Verification?
     private let wakes: [WakeEvent]
 
-    init(
-        writer: sending any ImageWriter, output: any OutputSink & Sendable, verification: Verification?,
+    package init(
+        writer: sending any ImageWriter, output: any OutputSink & Sendable, verification: Verification? = nil,
         wakes: [WakeEvent]
     ) {
         self.output = output
@@ -43,7 +43,7 @@ final class Sequencer: Sendable {
     }
 
     /// Hands in an encoded chunk; it and those that waited for it are placed if it is the next one.
-    func offer(_ chunk: EncodedChunk, sequence: UInt64, worker: Int, slot: Int) throws(ImageError) {
+    package func offer(_ chunk: EncodedChunk, sequence: UInt64, worker: Int, slot: Int) throws(ImageError) {
         var others: Set<Int> = []
         try state.withLock { state throws(ImageError) in
             state.waiting[sequence] = Offer(chunk: chunk, worker: worker, slot: slot)
@@ -59,7 +59,7 @@ final class Sequencer: Sendable {
     }
 
     /// The chunks of `worker` that have been placed since it last asked.
-    func takePlaced(worker: Int) -> [Placed] {
+    package func takePlaced(worker: Int) -> [Placed] {
         state.withLock { state in
             defer { state.placed[worker].removeAll() }
             return state.placed[worker]
@@ -69,7 +69,7 @@ final class Sequencer: Sendable {
     /// Completes the output's tables, after every chunk has been placed and written.
     /// - Parameter virtualSize: bytes of the disk, if the writer, a ``LateSizeWriter``, does not know them yet.
     /// - Returns: the bytes of the finished files, by number.
-    func finish(virtualSize: UInt64? = nil) throws(ImageError) -> [UInt64] {
+    package func finish(virtualSize: UInt64? = nil) throws(ImageError) -> [UInt64] {
         try state.withLock { state throws(ImageError) in
             precondition(state.waiting.isEmpty, "a chunk was never placed")
             if let virtualSize { try (state.writer as? any LateSizeWriter)?.setVirtualSize(virtualSize) }
