@@ -104,7 +104,10 @@ final class OutputExport: OutputEndpoint {
             state.count += 1
             return false
         }
-        guard waits else { return server.control.zero(range) { self.ended($0, range) } }
+        guard waits else {
+            // Not strongly: of a conversion that fails, requests may stay behind until the connection goes with its owner.
+            return server.control.zero(range) { [weak self] in self?.ended($0, range) }
+        }
         // By the time that one is answered, most others are.
         do throws(NBDError) {
             try server.control.zero(range)

@@ -80,7 +80,8 @@ import Synchronization
         let deadline = ContinuousClock.now + .milliseconds(patience)
         while unsafe nbd_aio_is_connecting(handle) == 1 {
             guard ContinuousClock.now < deadline else {
-                throw NBDError(message: "the server does not answer", errno: ETIMEDOUT)
+                throw NBDError(
+                    message: "the server does not answer, perhaps because it serves another client", errno: ETIMEDOUT)
             }
             // In steps, for the server may keep us busy with the handshake.
             guard unsafe nbd_poll(handle, 100) >= 0 else { throw .last }
@@ -102,7 +103,8 @@ import Synchronization
         return transfer.length
     }
 
-    /// Makes `range`, whole blocks, zero: by a request, or by writing zeros if the server has no such request.
+    /// Makes `range`, whole blocks, zero: by a request, or by writing zeros if the server has no such request. Whether it would be
+    /// fast is not asked: a server that writes the zeros itself is still faster than one that must be sent them.
     package func zero(_ range: Range<UInt64>) throws(NBDError) {
         if canZero {
             return try wait { unsafe nbd_zero(handle, UInt64(range.count), range.lowerBound, 0) }

@@ -1,7 +1,7 @@
 import CLibnbd
 import Glibc
 
-/// What failed on a connection. A leaf's own type, as ``/RingIO/SystemCallError`` is.
+/// What failed on a connection. A leaf's own type, as `SystemCallError` is.
 package struct NBDError: Error, Equatable, Sendable {
     /// What happened, in libnbd's words.
     package var message: String

@@ -84,6 +84,17 @@ struct NBDSourceTests {
         try convert(try .storageDaemon(raw))
     }
 
+    @Test func encrypted() throws {
+        let key = String(repeating: "5a", count: 32)
+        let keys = try directory.write(Array("tester:\(key)\n".utf8), to: "keys.psk")
+        let server = try NBDServer.nbdkit(["-r", "--tls=require", "--tls-psk=" + keys, "file", raw])
+        try expectFailure(server.uri, 10, "requires TLS")
+        let socket = server.uri.split(separator: "?")[1]
+        let uri = "nbds+unix://tester@/?\(socket)&tls-psk-file=\(keys)"
+        try Tool.check(Tool.converter, [uri, directory.file("out.qcow2")])
+        try QEMU.requireIdentical(raw, directory.file("out.qcow2"), format: "qcow2")
+    }
+
     @Test func holesAreNotRead() throws {
         let sparse = try directory.write([(3 << 20, content), (900 << 20, [1])], to: "sparse.raw")
         let statistics = directory.file("statistics")
