@@ -27,8 +27,13 @@ package struct ConversionSettings: Sendable {
     package var usesDirectIO = true
 
     package var reflink = Reflink.automatic
+    /// Chunks that a worker has in flight, 1 to ``maximumQueueDepth``; nil for what memory allows.
+    package var queueDepth: Int?
+    /// Bytes of the disk that are copied in a second at most; nil for no limit.
+    package var rateLimit: UInt64?
 
     package static let maximumWorkers = 64
+    package static let maximumQueueDepth = 64
 
     package init(workers: Int) {
         self.workers = workers
@@ -42,7 +47,7 @@ package struct ConversionSettings: Sendable {
     /// Chunks that a worker has in flight. 2 workers × 4 × 2 MiB keep a device busy that delivers 1.4 GB/s at 10 ms.
     /// With many workers fewer, so that all buffers together stay below ``memoryBudget``.
     package var chunksInFlight: Int {
-        min(4, max(2, Self.memoryBudget / (workers * Self.slotMemory)))
+        queueDepth ?? min(4, max(2, Self.memoryBudget / (workers * Self.slotMemory)))
     }
 
     /// Memory for buffers, in bytes, of the 128 MiB a conversion may take.

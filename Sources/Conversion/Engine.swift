@@ -26,6 +26,8 @@ struct WorkerContext {
     var readsBack: Bool
     /// Chunks in flight for each worker.
     var slots: Int
+    /// Nil to copy as fast as possible.
+    var rateLimiter: RateLimiter?
 
     /// The exports that are read or written, each once.
     var exports: [NBDExport] {
@@ -142,7 +144,7 @@ package struct Engine {
             sequencer: Sequencer(writer: writer, output: sink, verification: verification, wakes: wakes),
             output: output, stream: stream, job: job, files: files.disk, backingFiles: files.backing, layout: layout,
             minimumZeroRun: minimumZeroRun, losses: losses, readsBack: verification != nil,
-            slots: settings.chunksInFlight)
+            slots: settings.chunksInFlight, rateLimiter: settings.rateLimit.map(RateLimiter.init(bytesPerSecond:)))
         job.whenStopped(
             (wakes + (stream.map { [$0.wake] } ?? [])).map { wake in { wake.signal() } }
                 + context.exports.map { export in { export.control.interrupt() } })

@@ -18,6 +18,7 @@ final class Worker {
     private let job: Job
     private let files: [ImageFile]
     private let losses: Losses?
+    private let rateLimiter: RateLimiter?
     private let readsBack: Bool
     private let queue: any IOQueue
     private let encoder: ChunkEncoder
@@ -42,6 +43,7 @@ final class Worker {
         job = context.job
         files = context.files
         losses = context.losses
+        rateLimiter = context.rateLimiter
         readsBack = context.readsBack
         encoder = ChunkEncoder(
             layout: context.layout, minimumZeroRun: context.minimumZeroRun, verifies: context.readsBack)
@@ -107,6 +109,7 @@ final class Worker {
                 idle.append(slot)
                 return
             }
+            rateLimiter?.wait(for: slots[slot].chunk?.copiedLength ?? 0, job)
             try start(slot)
         }
     }

@@ -109,6 +109,14 @@ extension Converter {
                 .invalidOption, "-m takes 1 to \(ConversionSettings.maximumWorkers), not \(settings.workers)")
         }
         settings.usesDirectIO = usesDirectIO
+        if let queueDepth, !(1...ConversionSettings.maximumQueueDepth).contains(queueDepth) {
+            throw ImageError(
+                .invalidOption,
+                "--queue-depth takes 1 to \(ConversionSettings.maximumQueueDepth), not \(queueDepth)")
+        }
+        settings.queueDepth = queueDepth
+        if rateLimit == 0 { throw ImageError(.invalidOption, "a rate limit of 0 would never end") }
+        settings.rateLimit = rateLimit
         settings.reflink =
             switch reflink {
             case .automatic: .automatic

@@ -141,6 +141,16 @@ struct ConvertCommand: AsyncParsableCommand {
     @Option(name: [.customShort("m"), .long], help: "Worker threads, 1 to 64. Default: the processors.")
     var workers: Int?
 
+    @Option(name: .long, help: "Pieces of 2 MiB that each thread has in flight, 1 to 64, for slow servers. Default: 4.")
+    var queueDepth: Int?
+
+    @Option(
+        name: [.customShort("r"), .long],
+        help: ArgumentHelp(
+            "Copy at most this many bytes a second (suffixes k, M, G), to leave something to others.",
+            valueName: "rate"))
+    var rateLimit: Size?
+
     @Option(
         name: [.customShort("S"), .long],
         help: ArgumentHelp(
@@ -263,6 +273,8 @@ struct ConvertCommand: AsyncParsableCommand {
 
         var converter = Converter(source: source, target: target)
         converter.workers = workers
+        converter.queueDepth = queueDepth
+        converter.rateLimit = rateLimit.map { UInt64($0.bytes) }
         converter.io = io
         converter.reflink = reflink
         converter.usesDirectIO = !buffered

@@ -30,6 +30,15 @@ import Testing
         #expect(result.error.contains("100.0%") && result.error.contains("left out"))
     }
 
+    /// However fast the machine: the last piece must not start before the others have had their time.
+    @Test func keepsToARate() throws {
+        let result = try run(["--rate-limit", "10M", "--json", "-q", vmdk, directory.file("out.raw")])
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        #expect(try #require(report["seconds"] as? Double) > 0.3)
+        #expect(try #require(report["mb-per-second"] as? Double) < 15)
+        try QEMU.requireIdentical(raw, directory.file("out.raw"), format: "raw")
+    }
+
     @Test func isSilentOnRequestAndShowsNoBarWithoutTerminal() throws {
         #expect(try run(["-q", vmdk, directory.file("a.qcow2")]).error.isEmpty)
         let lines = try run([vmdk, directory.file("b.qcow2")]).error.split(separator: "\n")
@@ -162,7 +171,8 @@ import Testing
         ["-o", "data_file=data,data_file_raw=on", "-B", "disk.raw", "-F", "raw"], ["-c", "-O", "raw"], ["-m", "0"],
         ["-m", "65"], ["-S", "700"],
         ["--io", "x"],
-        ["-n", "-O", "qcow2"], ["--nonsense"], ["-o", "cluster_size=512,refcount_bits=1", "-c"],
+        ["-n", "-O", "qcow2"], ["--nonsense"], ["--queue-depth", "0"], ["--queue-depth", "65"], ["-r", "0"],
+        ["-o", "cluster_size=512,refcount_bits=1", "-c"],
         ["-O", "raw", "-o", "preallocation=x"], ["-n", "-O", "vmdk"], ["-c", "-O", "vmdk"],
         ["-O", "vmdk", "-o", "subformat=vmfs"], ["-O", "vmdk", "-o", "adapter_type=nvme"],
         ["-O", "vmdk", "-o", "hwversion=0"],

@@ -29,14 +29,15 @@ import V2VConvert
             try QEMU.requireIdentical(raw, place.file("out"), format: variant.format.name.rawValue)
             outputs.insert(try Tool.check("sh", ["-c", "cd \"$1\" && sha256sum -- *", "sh", place.path]))
         }
-        for (workers, io, direct) in [
-            (1, Converter.IOMode.automatic, true), (2, .automatic, true), (8, .automatic, true), (8, .automatic, false),
-            (1, .sync, true), (8, .sync, true), (8, .automatic, true),
+        for (workers, io, direct, depth) in [
+            (1, Converter.IOMode.automatic, true, nil), (2, .automatic, true, 16), (8, .automatic, true, nil),
+            (8, .automatic, false, 1), (1, .sync, true, nil), (8, .sync, true, nil), (8, .automatic, true, nil),
         ] {
             try await convert(source) {
                 $0.workers = workers
                 $0.io = io
                 $0.usesDirectIO = direct
+                $0.queueDepth = depth
             }
         }
         #expect(outputs.count == 1)
