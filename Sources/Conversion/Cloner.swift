@@ -126,7 +126,7 @@ struct Cloner {
     }
 
     private mutating func add(_ run: Run) throws(ImageError) {
-        if pending?.isContinued(by: run) == true {
+        if let known = pending, known.isContinued(by: run), known.length < Self.step {
             pending?.length += run.length
         } else {
             try finishPending()

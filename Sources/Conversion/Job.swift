@@ -8,7 +8,7 @@ package final class Job: Sendable {
     private let stopActions = Guarded([@Sendable () -> Void]())
     private let phaseNumber = Atomic<Int>(0)
     /// Bytes to copy; ``unknownTotal`` if they are not known.
-    private let totalBytes = Atomic<UInt64>(0)
+    private let totalBytes = Atomic<UInt64>(unknownTotal)
     private static let unknownTotal = UInt64.max
     let copiedBytes = Atomic<UInt64>(0)
     let readBytes = Atomic<UInt64>(0)

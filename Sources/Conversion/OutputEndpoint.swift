@@ -15,7 +15,7 @@ protocol OutputEndpoint: AnyObject, Sendable {
     /// What a transfer goes to, and whether it bypasses the page cache.
     func target(offset: UInt64, length: Int) -> (IORequest.Target, isDirect: Bool)
     /// Counts bytes that did not bypass the page cache.
-    func noteBuffered(_ count: Int)
+    func noteBuffered(_ count: Int) throws(ImageError)
     /// Stops bypassing the page cache.
     func abandonDirectIO()
     /// Where data ends that ends `length` bytes into a chunk.
@@ -33,6 +33,14 @@ protocol OutputEndpoint: AnyObject, Sendable {
     func synchronize() throws(ImageError)
     /// Gives it its size; when this returns it is safe.
     func complete(size: UInt64) throws(ImageError)
+}
+
+// What only files need.
+extension OutputEndpoint {
+    func noteBuffered(_ count: Int) {}
+    func abandonDirectIO() {}
+    func reserve(upTo size: UInt64) {}
+    func allocate(_ size: UInt64) -> Bool { false }
 }
 
 extension OutputEndpoint {

@@ -46,9 +46,10 @@ final class OutputExport: OutputEndpoint {
                 .outputFailed, "the export is read-only", advice: "start its server without the option for that",
                 path: uri)
         }
-        guard server.size >= size else {
+        // The block in which the disk ends is written whole.
+        guard server.size >= size.alignedUp(to: server.blockSize) else {
             throw ImageError(
-                .outputFailed, "the output has \(server.size) bytes, the disk \(size)",
+                .outputFailed, "the output has \(server.size) bytes, the disk \(size) in blocks of \(server.blockSize)",
                 advice: "make the output larger", path: uri)
         }
         // Then it could not be told which zeros end inside a block because the disk does.
@@ -69,11 +70,6 @@ final class OutputExport: OutputEndpoint {
     func target(offset: UInt64, length: Int) -> (IORequest.Target, isDirect: Bool) {
         (.export(ObjectIdentifier(server)), false)
     }
-
-    func noteBuffered(_ count: Int) {}
-    func abandonDirectIO() {}
-    func reserve(upTo size: UInt64) {}
-    func allocate(_ size: UInt64) -> Bool { false }
 
     /// The block in which the disk ends becomes zero behind it.
     func paddedEnd(of length: Int) -> Int { length.alignedUp(to: max(512, blockSize)) }

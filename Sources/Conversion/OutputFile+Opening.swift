@@ -21,6 +21,15 @@ extension OutputFile {
         guard replaces else {
             throw ImageError(.outputExists, "the output exists", advice: "remove it or pass --force", path: path)
         }
+        // Who has it open would go on with a file without a name. What can't be read can't be looked at, either.
+        guard let descriptor = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else {
+            return
+        }
+        defer {
+            FileLock.release(descriptor)
+            try? descriptor.close()
+        }
+        try FileLock.lockForWriting(descriptor, path: path)
     }
 
     /// Creates the temporary file. One that a killed conversion left is deleted; one that a conversion is writing is

@@ -7,9 +7,11 @@ import SystemPackage
 extension OutputFile {
     /// Where what was written is read back from, the device: past the page cache, or after that has
     /// been written out and forgotten.
-    func readBackTarget(offset: UInt64, length: Int) -> (IORequest.Target, isDirect: Bool) {
+    func readBackTarget(offset: UInt64, length: Int) throws(ImageError) -> (IORequest.Target, isDirect: Bool) {
         let choice = target(offset: offset, length: length)
-        if !choice.isDirect { _ = linux_write_out(descriptor.rawValue, off_t(offset), off_t(length)) }
+        if !choice.isDirect {
+            try requireWritten(linux_write_out(descriptor.rawValue, off_t(offset), off_t(length)), at: offset)
+        }
         return choice
     }
 

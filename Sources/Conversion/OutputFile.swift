@@ -104,11 +104,20 @@ final class OutputFile: OutputEndpoint {
 
     /// Counts bytes that went into the page cache and keeps what the device has not got below twice ``dirtyStep``, so
     /// that the last flush, during which nothing can be interrupted, is short.
-    func noteBuffered(_ count: Int) {
+    func noteBuffered(_ count: Int) throws(ImageError) {
         let before = bufferedBytes.add(UInt64(count), ordering: .relaxed).oldValue
         if before / Self.dirtyStep != (before + UInt64(count)) / Self.dirtyStep {
-            _ = linux_write_back(descriptor.rawValue)
+            try requireWritten(linux_write_back(descriptor.rawValue), at: nil)
         }
+    }
+
+    /// Throws if a system call that was to bring bytes to the device has told that it failed: such a failure is told once,
+    /// and the last flush would be silent about it. Systems that lack the call wait for that flush.
+    func requireWritten(_ status: Int32, at offset: UInt64?) throws(ImageError) {
+        guard status != 0, case let errno = Errno.current,
+            ![.invalidArgument, .noFunction, .illegalSeek, .notSupported].contains(errno)
+        else { return }
+        throw failure("the system could not write the output to the device", at: offset, errno)
     }
 
     /// Where data ends that ends `length` bytes into a chunk: a new file may get whole blocks, for it is cut to its size

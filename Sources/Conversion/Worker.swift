@@ -111,17 +111,19 @@ final class Worker {
             }
             rateLimiter?.wait(for: slots[slot].chunk?.copiedLength ?? 0, job)
             try start(slot)
+            // What has ended meanwhile comes before the next wait.
+            if rateLimiter != nil { return }
         }
     }
 
     /// Submits the slot's transfers; goes on at once if there are none.
     private func start(_ slot: Int) throws(ImageError) {
         slots[slot].pending = slots[slot].transfers.count
-        for transfer in slots[slot].transfers.indices { submit(slot, transfer) }
+        for transfer in slots[slot].transfers.indices { try submit(slot, transfer) }
         if slots[slot].pending == 0 { try advance(slot) }
     }
 
-    private func submit(_ slot: Int, _ index: Int) {
+    private func submit(_ slot: Int, _ index: Int) throws(ImageError) {
         let transfer = slots[slot].transfers[index]
         let target: IORequest.Target
         let direction: IORequest.Direction
@@ -141,7 +143,7 @@ final class Worker {
             target = choice.0
             direction = .write
         case .readBack(let file):
-            let choice = unsafe file.readBackTarget(offset: transfer.offset, length: transfer.memory.count)
+            let choice = unsafe try file.readBackTarget(offset: transfer.offset, length: transfer.memory.count)
             slots[slot].transfers[index].isDirect = choice.isDirect
             target = choice.0
             direction = .read
@@ -162,7 +164,7 @@ final class Worker {
         case .source: job.readBytes.add(UInt64(count), ordering: .relaxed)
         case .output(let file):
             job.writtenBytes.add(UInt64(count), ordering: .relaxed)
-            if !slots[slot].transfers[index].isDirect { file.noteBuffered(count) }
+            if !slots[slot].transfers[index].isDirect { try file.noteBuffered(count) }
         case .readBack: break
         }
         if unsafe count + slots[slot].transfers[index].spare < slots[slot].transfers[index].memory.count {
@@ -170,7 +172,7 @@ final class Worker {
             // Safe: the rest of the transfer's own memory.
             unsafe slots[slot].transfers[index].memory = UnsafeMutableRawBufferPointer(
                 rebasing: slots[slot].transfers[index].memory[count...])
-            return submit(slot, index)
+            return try submit(slot, index)
         }
         try ended(slot)
     }
@@ -211,7 +213,7 @@ final class Worker {
                 throw file.failure("can't read back what was written", at: transfer.offset, errno)
             }
         }
-        submit(slot, index)
+        try submit(slot, index)
     }
 
     /// The slot's transfers have ended: what comes next?

@@ -56,7 +56,7 @@ struct QCOW2Repair {
     }
 
     /// Takes back the counts of clusters that the file does not have, as an interrupted program may leave them. No check
-    /// counts them as wrong, but they stand in the way of what would be stored there.
+    /// counts them as wrong, so this is not counted as a repair, but they stand in the way of what would be stored there.
     private func clearCountsBehindEnd(_ check: QCOW2Check) throws(ImageError) {
         guard !check.refersBehindEnd else { return }
         let table = check.refcounts

@@ -28,7 +28,9 @@ extension Converter {
             path: target.path, companions: companions, kind: target.outputKind(virtualSize: virtualSize ?? 0),
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try target.prepare(output, format, virtualSize: virtualSize, logger: logger)
-        if try target.preallocatedSizes(format, virtualSize: virtualSize) != nil { try refuseSharing(&settings) }
+        if try target.preallocatedSizes(format, virtualSize: virtualSize) != nil {
+            try refuseSharing(&settings, with: "preallocation")
+        }
         job.begin(.copying, total: content.dataBytes)
         let check = try DigestCheck(
             files.expectations, job: job, isFatal: !source.ignoresManifest && losses == nil)
@@ -119,7 +121,8 @@ extension Converter {
         settings.rateLimit = rateLimit
         settings.reflink =
             switch reflink {
-            case .automatic: .automatic
+            // Who asks for zeros to be found wants them left out.
+            case .automatic: target.minimumZeroRun == nil ? .automatic : .never
             case .always: .always
             case .never: .never
             }
@@ -129,16 +132,15 @@ extension Converter {
             case .uring: .ring
             case .sync: .synchronous
             }
-        if verifies { try refuseSharing(&settings) }
+        if verifies { try refuseSharing(&settings, with: "--verify") }
         return settings
     }
 
     /// What is shared is neither preallocated nor read back.
-    private func refuseSharing(_ settings: inout ConversionSettings) throws(ImageError) {
+    private func refuseSharing(_ settings: inout ConversionSettings, with option: String) throws(ImageError) {
         guard reflink != .always else {
             throw ImageError(
-                .invalidOption, "--reflink always does not go with preallocation, nor with --verify",
-                advice: "leave out one of them")
+                .invalidOption, "--reflink always does not go with \(option)", advice: "leave out one of them")
         }
         settings.reflink = .never
     }

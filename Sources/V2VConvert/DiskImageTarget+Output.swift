@@ -20,7 +20,7 @@ extension DiskImageTarget {
         guard descriptor == nil else { return }
         if case .raw = format, let virtualSize { try output.reserve(upTo: virtualSize) }
         if let sizes = try preallocatedSizes(format, virtualSize: virtualSize), try !output.allocate(sizes) {
-            logger.warning("\(path): the filesystem can't allocate storage in advance")
+            logger.warning("\(path): storage can't be allocated in advance")
         }
     }
 }

@@ -37,6 +37,9 @@ struct ForeignSignature {
         ([0x3A, 0xFF, 0x26, 0xED], 0, "an Android sparse image"),
         (Array("<?xml".utf8), 0, "an XML file"),
         (Array("<!DOCTYPE".utf8), 0, "a web page"),
+        (Array("<!doctype".utf8), 0, "a web page"),
+        (Array("<HTML".utf8), 0, "a web page"),
+        (Array("<html".utf8), 0, "a web page"),
     ]
 
     /// What `probe` carries the mark of, nil for nothing known.
@@ -67,6 +70,22 @@ struct ForeignSignature {
         }
         return nil
     }
+
+    /// What the name of a file that carries no mark says that it should be, nil if it says nothing: damaged, or something
+    /// else that was saved under this name.
+    static func promised(by path: String) -> ForeignSignature? {
+        let name = path.split(separator: "/").last ?? ""
+        let suffix = name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().last?.lowercased() ?? ""
+        guard let format = extensions[suffix] else { return nil }
+        return ForeignSignature(
+            description: "\(format), by its name, whose content is damaged or something else",
+            advice: "copy it again, or look at what it is; \(forceAdvice)")
+    }
+
+    private static let extensions = [
+        "vmdk": "a VMDK", "qcow": "a qcow image", "qcow2": "a qcow2 image", "vhdx": "a VHDX", "avhdx": "a VHDX",
+        "vdi": "a VDI", "ova": "an OVA", "ovf": "an OVF", "vmx": "a VMX",
+    ]
 
     /// Formats that are recognisable without their magic.
     private static func remains(_ probe: ProbeData) -> String? {

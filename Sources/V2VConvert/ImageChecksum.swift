@@ -44,7 +44,8 @@ public struct ImageChecksum: Sendable {
         } else {
             checksum = Checksum(try source.makeMap(reader), job: job)
         }
-        let (digest, size) = try checksum.run(workers: ConversionSettings.processors)
+        let (digest, size) = try checksum.run(
+            workers: ConversionSettings.defaultWorkers(processors: ConversionSettings.processors))
         try opener.opened.requireUnshortened()
         let digits = digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
         return Result(digest: digits.joined(), virtualSize: DiskImageTarget.wholeSectors(size))

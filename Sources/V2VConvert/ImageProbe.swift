@@ -48,12 +48,16 @@ enum ImageProbe {
     ) throws(ImageError) -> any ImageReader.Type {
         let probe = try ProbeData(file: file)
         for reader in FormatRegistry.readers where reader.recognises(probe) { return reader }
-        if let foreign = ForeignSignature.find(in: probe, path: file.path) {
+        let isBareExtent = BareExtent.descriptorPath(of: file.path) != nil
+        let foreign =
+            ForeignSignature.find(in: probe, path: file.path)
+            ?? (isBareExtent || opener.isInsideAppliance ? nil : ForeignSignature.promised(by: file.path))
+        if let foreign {
             throw ImageError(
                 .inputFormat, "this looks like \(foreign.description), not like a raw disk", advice: foreign.advice,
                 path: file.path)
         }
-        if BareExtent.descriptorPath(of: file.path) != nil {
+        if isBareExtent {
             opener.findings.warn(
                 "\(file.path): this is the data of a VMDK without its descriptor, perhaps without later snapshots; "
                     + BareExtent.advice(for: file.path))

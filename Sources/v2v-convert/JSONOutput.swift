@@ -22,16 +22,17 @@ enum JSONOutput {
             var path: String?
             var offset: UInt64?
             var errno: Int32?
+            var reason: String?
             var exitStatus: Int32
 
             enum CodingKeys: String, CodingKey {
-                case code, message, advice, path, offset, errno
+                case code, message, advice, path, offset, errno, reason
                 case exitStatus = "exit-status"
             }
         }
         let failure = Failure(
             code: error.code.rawValue, message: error.message, advice: error.advice, path: error.path,
-            offset: error.offset, errno: error.errno?.rawValue,
+            offset: error.offset, errno: error.errno?.rawValue, reason: error.errno?.description,
             exitStatus: SignalGuard.received.map { 128 + $0 } ?? ExitStatus.of(error.code))
         try print(["error": failure], besideData: besideData)
     }

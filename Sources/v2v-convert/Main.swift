@@ -48,6 +48,9 @@ struct Main {
             let isSuccess = RootCommand.exitCode(for: error) == .success
             if !message.isEmpty { isSuccess ? print(message) : Terminal.error(message) }
             if isSuccess { return ExitStatus.success }
+            if arguments.contains("--json") {
+                try? JSONOutput.print(ImageError(.invalidOption, RootCommand.message(for: error)))
+            }
             return arguments.first == CheckCommand.name ? ExitStatus.unchecked : ExitStatus.usage
         }
     }

@@ -153,7 +153,7 @@ import Testing
 
     @Test func repairsNoImageInUse() throws {
         let image = try directory.write(try CheckDamage.all[0].image().bytes, to: "image.qcow2")
-        let holder = try Tool.start("qemu-io", ["-r", "-f", "qcow2", "-c", "sleep 20000", image])
+        let holder = try Tool.start("qemu-io", ["-r", "-f", "qcow2", "-c", "sleep 600000", image])
         defer {
             holder.signal(SIGKILL)
             _ = try? holder.wait()

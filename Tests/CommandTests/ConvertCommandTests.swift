@@ -55,6 +55,10 @@ import Testing
         let error = try JSONSerialization.jsonObject(with: Data(failure.output.utf8)) as? [String: [String: Any]]
         #expect(error?["error"]?["code"] as? String == "input-unreadable")
         #expect(error?["error"]?["exit-status"] as? Int == 10 && failure.status == 10)
+        #expect(error?["error"]?["reason"] as? String == "No such file or directory")
+        let usage = try run(["--json", "--nonsense", vmdk, directory.file("out2.raw")])
+        let complaint = try JSONSerialization.jsonObject(with: Data(usage.output.utf8)) as? [String: [String: Any]]
+        #expect(complaint?["error"]?["code"] as? String == "invalid-option" && usage.status == 2)
     }
 
     @Test func printsProgressAsJSONLines() throws {
@@ -63,7 +67,9 @@ import Testing
         #expect(!lines.isEmpty)
         for line in lines {
             let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-            #expect(object["bytes-total"] != nil && object["phase"] != nil && object["bytes-per-second"] != nil)
+            #expect(object["bytes-total"] as? Int != 0)
+            #expect(object["bytes-total"] != nil || object["phase"] as? String == "mapping")
+            #expect(object["phase"] != nil && object["bytes-per-second"] != nil)
         }
     }
 
@@ -208,6 +214,12 @@ import Testing
         }
         #expect(status == 14)
         #expect(try run(["info", image]).status == 14)
+        // Nor is it replaced.
+        let before = try Tool.check("stat", ["-c", "%i", image])
+        for command in [["--force", vmdk, image], ["create", "--force", image, "1M"]] {
+            #expect(try run(command).status == 23)
+        }
+        #expect(try Tool.check("stat", ["-c", "%i", image]) == before)
         #expect(try run(["-U", "--force", image, out]).status == 0)
         try QEMU.requireIdentical(raw, out, format: "raw")
     }

@@ -151,6 +151,17 @@ import Testing
         #expect(try Tool.run(Tool.converter, ["-f", "raw", image, directory.file("out.raw")]).status == 0)
     }
 
+    /// What has the name of an image, and nothing of one, is no raw disk; an extent's name promises raw data.
+    @Test(arguments: ["vmdk", "QCOW2", "vhd", "vhdx", "vdi", "ova"])
+    func namesPromiseAFormat(suffix: String) throws {
+        for bytes in [[UInt8](repeating: 0, count: 1 << 20), [UInt8](repeating: 0x11, count: 1 << 20), []] {
+            let image = try directory.write(bytes, to: "image." + suffix)
+            try refuse(image, status: 11)
+            try Tool.check(Tool.converter, ["-f", "raw", image, directory.file("out.raw")])
+            try FileManager.default.removeItem(atPath: directory.file("out.raw"))
+        }
+    }
+
     @Test func remainsOfAVMDKAreNeverRaw() throws {
         let raw = try directory.write(DamagedImage.content.bytes(), to: "raw")
         try QEMU.convert(

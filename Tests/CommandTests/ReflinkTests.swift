@@ -122,6 +122,8 @@ import Testing
             try QEMU.requireIdentical(raw, output, format: "qcow2")
             try FileManager.default.removeItem(atPath: output)
         }
-        #expect(try shared(Tool.check(Tool.converter, ["--json", "--reflink", "never", inside, output])) == 0)
+        for options in [["--reflink", "never"], ["-S", "4k"]] {
+            #expect(try shared(Tool.check(Tool.converter, ["--json", "--force"] + options + [inside, output])) == 0)
+        }
     }
 }

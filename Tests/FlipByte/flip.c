@@ -3,6 +3,7 @@
  * FLIP_CALL: "read", on the way from the file, or "write", on the way to it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,15 @@ static ssize_t flipped_write(const char *real, int fd, const void *buffer, size_
     ssize_t count = call(fd, copy, length, offset);
     free(copy);
     return count;
+}
+
+/* With FAIL_WRITE_BACK the device does not take what was in the page cache, which the kernel tells once. */
+int sync_file_range(int fd, off_t offset, off_t length, unsigned int flags) {
+    int (*call)(int, off_t, off_t, unsigned int) = dlsym(RTLD_NEXT, "sync_file_range");
+    if (!getenv("FAIL_WRITE_BACK"))
+        return call(fd, offset, length, flags);
+    errno = EIO;
+    return -1;
 }
 
 ssize_t pread(int fd, void *buffer, size_t length, off_t offset) {
