@@ -92,7 +92,11 @@ final class Worker {
         var completions: [IOCompletion] = []
         while !job.isStopped {
             try claim()
-            if idle.count == slots.count { return }
+            if idle.count == slots.count {
+                if isExhausted { return }
+                // Nothing is in flight to wait for: of what was claimed nothing had to be read or written.
+                continue
+            }
             queue.wait(&completions)
             requestsInFlight -= completions.count
             for completion in completions { try complete(completion) }
@@ -101,7 +105,7 @@ final class Worker {
         }
     }
 
-    /// Starts a chunk in every idle slot.
+    /// Starts a chunk in every idle slot; with a rate limit, in one.
     private func claim() throws(ImageError) {
         while !isExhausted, let slot = idle.popLast() {
             guard try source.claim(&slots[slot], reader: reader) else {

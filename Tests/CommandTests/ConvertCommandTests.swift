@@ -39,6 +39,22 @@ import Testing
         try QEMU.requireIdentical(raw, directory.file("out.raw"), format: "raw")
     }
 
+    /// Pieces of which nothing is written are not the end of the disk.
+    @Test(arguments: [[], ["-m", "1"], ["--io", "sync"]])
+    func keepsToARateOverZeros(options: [String]) throws {
+        var bytes = [UInt8](repeating: 0, count: 12 << 20)
+        bytes += DiskContent.mixed.bytes() + bytes
+        let zeros = try directory.write(bytes, to: "zeros.raw")
+        let out = directory.file("out.qcow2")
+        try Tool.check(
+            "bash",
+            ["-c", #"cat "$1" | "$2" -q -f raw -r 200M "${@:4}" - "$3""#, "bash", zeros, Tool.converter, out] + options)
+        try QEMU.requireIdentical(zeros, out, format: "qcow2")
+        // A file can have the same: its zeros are no holes.
+        try Tool.check(Tool.converter, ["-q", "--force", "-r", "200M"] + options + [zeros, out])
+        try QEMU.requireIdentical(zeros, out, format: "qcow2")
+    }
+
     @Test func isSilentOnRequestAndShowsNoBarWithoutTerminal() throws {
         #expect(try run(["-q", vmdk, directory.file("a.qcow2")]).error.isEmpty)
         let lines = try run([vmdk, directory.file("b.qcow2")]).error.split(separator: "\n")
