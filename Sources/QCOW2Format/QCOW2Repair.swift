@@ -60,6 +60,7 @@ struct QCOW2Repair {
     private func clearCountsBehindEnd(_ check: QCOW2Check) throws(ImageError) {
         guard !check.refersBehindEnd else { return }
         let table = check.refcounts
+        var isAnyChanged = false
         for index in table.entries.indices.dropFirst(Int(check.clusterCount / table.clustersPerBlock)) {
             guard let block = try table.block(index) else { continue }
             var counts = block.counts
@@ -71,8 +72,9 @@ struct QCOW2Repair {
                 isChanged = true
             }
             if isChanged { try output.write(counts.bytes, at: HostOffset(block.offset)) }
+            isAnyChanged = isAnyChanged || isChanged
         }
-        try output.barrier()
+        if isAnyChanged { try output.barrier() }
     }
 
     /// Makes zeros of entries that have no data, but a cluster at an impossible place: they are zeros already.
