@@ -11,15 +11,6 @@ package struct ConversionSettings: Sendable {
         case synchronous
     }
 
-    /// Whether the output shares the source's blocks.
-    package enum Reflink: Sendable {
-        /// If everything can be shared.
-        case automatic
-        /// Or it is an error.
-        case always
-        case never
-    }
-
     package var ioMode = IOMode.automatic
     /// Worker threads, 1 to ``maximumWorkers``.
     package var workers: Int

@@ -119,13 +119,8 @@ extension Converter {
         settings.queueDepth = queueDepth
         if rateLimit == 0 { throw ImageError(.invalidOption, "a rate limit of 0 would never end") }
         settings.rateLimit = rateLimit
-        settings.reflink =
-            switch reflink {
-            // Who asks for zeros to be found wants them left out.
-            case .automatic: target.minimumZeroRun == nil ? .automatic : .never
-            case .always: .always
-            case .never: .never
-            }
+        // Who asks for zeros to be found wants them left out.
+        settings.reflink = reflink == .automatic && target.minimumZeroRun != nil ? .never : reflink
         settings.ioMode =
             switch io {
             case .automatic: .automatic

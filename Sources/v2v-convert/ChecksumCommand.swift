@@ -23,12 +23,7 @@ struct ChecksumCommand: AsyncParsableCommand {
     @Option(name: [.customShort("f"), .long], help: "Format of the image. Default: its content.")
     var format: String?
 
-    @Option(
-        name: [.customShort("l"), .long],
-        help: ArgumentHelp(
-            "Read an internal snapshot: its id or name, or snapshot.id=ID,snapshot.name=NAME.", valueName: "snapshot"),
-        transform: SnapshotSelector.init(argument:))
-    var snapshot: SnapshotSelector?
+    @OptionGroup var state: SnapshotOption
 
     @Option(name: .long, help: "Kind of output: human (algorithm:digest, two spaces, name) or json.")
     var output: OutputKind = .human
@@ -41,7 +36,7 @@ struct ChecksumCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             var source = access.source(image, format: format)
-            source.snapshot = snapshot
+            source.snapshot = state.snapshot
             let checksum = ImageChecksum(source)
             let display = ProgressDisplay(kind: showProgress ? .bar : .none)
             let result = try await SignalGuard.cancelling { try await checksum.compute { display.show($0) } }

@@ -90,12 +90,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @OptionGroup var outputOptions: TargetOptions
 
-    @Option(
-        name: [.customShort("l"), .long],
-        help: ArgumentHelp(
-            "Read an internal snapshot: its id or name, or snapshot.id=ID,snapshot.name=NAME.", valueName: "snapshot"),
-        transform: SnapshotSelector.init(argument:))
-    var snapshot: SnapshotSelector?
+    @OptionGroup var state: SnapshotOption
 
     @Option(
         name: [.customShort("B"), .long],
@@ -116,8 +111,7 @@ struct ConvertCommand: AsyncParsableCommand {
         name: .long,
         help: ArgumentHelp(
             "Window of zlib compression: 32k, or 4k for readers that inflate qcow2 in steps (levels 0 to 9).",
-            valueName: "4k|32k"),
-        transform: Self.deflateWindow)
+            valueName: "4k|32k"))
     var window: DeflateWindow = .kib32
 
     @Flag(
@@ -186,16 +180,15 @@ struct ConvertCommand: AsyncParsableCommand {
     var salvage = false
 
     @Option(
-        name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).",
-        transform: Self.ioMode)
+        name: .long, help: "How files are read and written: auto, uring or sync (pread and pwrite).")
     var io: Converter.IOMode = .automatic
 
     @Option(
         name: .long,
         help:
-            "Share the input's blocks instead of copying them, where the filesystem can (XFS, btrfs): auto, always or never.",
-        transform: Self.reflink)
-    var reflink: Converter.Reflink = .automatic
+            "Share the input's blocks instead of copying them, where the filesystem can (XFS, btrfs): auto, always or never."
+    )
+    var reflink: Reflink = .automatic
 
     @Flag(name: .long, help: "Write through the page cache instead of past it.")
     var buffered = false
@@ -226,27 +219,6 @@ struct ConvertCommand: AsyncParsableCommand {
         }
     }
 
-    private static func ioMode(_ text: String) throws -> Converter.IOMode {
-        guard let mode = Converter.IOMode(rawValue: text) else {
-            throw ValidationError("--io takes auto, uring or sync")
-        }
-        return mode
-    }
-
-    private static func reflink(_ text: String) throws -> Converter.Reflink {
-        guard let reflink = Converter.Reflink(rawValue: text) else {
-            throw ValidationError("--reflink takes auto, always or never")
-        }
-        return reflink
-    }
-
-    private static func deflateWindow(_ text: String) throws -> DeflateWindow {
-        guard let window = DeflateWindow(rawValue: text) else {
-            throw ValidationError("--window takes 4k or 32k")
-        }
-        return window
-    }
-
     /// `-`: standard output has the image, so everything else goes to standard error.
     private var writesToStandardOutput: Bool { output == "-" }
 
@@ -257,7 +229,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     private func makeConverter() throws(ImageError) -> Converter {
         var source = access.source(input, format: inputFormat)
-        source.snapshot = snapshot
+        source.snapshot = state.snapshot
         source.ignoresManifest = ignoreManifest
         source.salvages = salvage
         var target = DiskImageTarget(path: output)

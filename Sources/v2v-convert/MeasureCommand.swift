@@ -36,10 +36,7 @@ struct MeasureCommand: AsyncParsableCommand {
         name: .customShort("o"), help: ArgumentHelp("Options of the output format.", valueName: "name=value,…"))
     var options: [String] = []
 
-    @Option(
-        name: [.customShort("l"), .long], help: "Measure an internal snapshot: its id or name.",
-        transform: SnapshotSelector.init(argument:))
-    var snapshot: SnapshotSelector?
+    @OptionGroup var state: SnapshotOption
 
     @Option(
         name: .customLong("name"),
@@ -66,7 +63,7 @@ struct MeasureCommand: AsyncParsableCommand {
             let result: ImageMeasurement.Result
             if let image {
                 var source = access.source(image, format: format)
-                source.snapshot = snapshot
+                source.snapshot = state.snapshot
                 result = try await SignalGuard.cancelling { [source] in try await measurement.measure(source) }
             } else {
                 let size = UInt64(size?.bytes ?? 0)
