@@ -36,15 +36,7 @@ package struct Checksum {
     /// Makes the digest, with `workers` threads that read, inflate and hash.
     /// - Returns: its 32 bytes, and the bytes of the disk.
     package func run(workers: Int) throws(ImageError) -> (digest: [UInt8], virtualSize: UInt64) {
-        var threads: [WorkerThread] = []
-        for _ in 0..<workers {
-            do throws(ImageError) {
-                threads.append(try WorkerThread(work))
-            } catch {
-                job.fail(error)
-            }
-        }
-        for thread in threads { thread.join() }
+        WorkerThread.run(workers, job) { _ in work() }
         try job.check()
         let size = source.virtualSize
         passOver(from: position.withLock { $0 }, to: size)
@@ -56,7 +48,7 @@ package struct Checksum {
     }
 
     /// The body of a thread.
-    @Sendable private func work() {
+    private func work() {
         do throws(ImageError) {
             let reader = try ContentReader(files: files)
             while !job.isStopped, let chunk = try claim(reader) {

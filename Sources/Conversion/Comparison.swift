@@ -31,15 +31,7 @@ package struct Comparison {
     /// - Returns: the first difference on the disk, whatever the threads find first; nil if there is none.
     /// - Throws: what went wrong before the first difference.
     package func run(workers: Int) throws(ImageError) -> Difference? {
-        var threads: [WorkerThread] = []
-        for _ in 0..<workers {
-            do throws(ImageError) {
-                threads.append(try WorkerThread(work))
-            } catch {
-                job.fail(error)
-            }
-        }
-        for thread in threads { thread.join() }
+        WorkerThread.run(workers, job) { _ in work() }
         try job.check()
         return try planner.result()
     }
@@ -48,7 +40,7 @@ package struct Comparison {
     package static func workers(processors: Int) -> Int { min(8, 2 * processors) }
 
     /// The body of a thread.
-    @Sendable private func work() {
+    private func work() {
         do throws(ImageError) {
             let first = try ContentReader(files: files.first)
             let second = try ContentReader(files: files.second)

@@ -149,15 +149,7 @@ package struct Engine {
             (wakes + (stream.map { [$0.wake] } ?? [])).map { wake in { wake.signal() } }
                 + context.exports.map { export in { export.control.interrupt() } })
         let streamThread = try stream.map { stream throws(ImageError) in try WorkerThread { stream.run() } }
-        var threads: [WorkerThread] = []
-        for (index, wake) in wakes.enumerated() {
-            do throws(ImageError) {
-                threads.append(try WorkerThread { work(index, wake, context) })
-            } catch {
-                job.fail(error)
-            }
-        }
-        for thread in threads { thread.join() }
+        WorkerThread.run(wakes.count, job) { [wakes] in work($0, wakes[$0], context) }
         var sizes: [UInt64] = []
         do throws(ImageError) {
             try job.check()

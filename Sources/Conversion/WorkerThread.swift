@@ -17,6 +17,20 @@ package struct WorkerThread {
         thread = try Self.start(body, isDetached: false)
     }
 
+    /// Runs `body` on `count` threads, each with its number, and waits until all have ended. That one can't be started makes
+    /// `job` fail.
+    static func run(_ count: Int, _ job: Job, _ body: @escaping @Sendable (Int) -> Void) {
+        var threads: [WorkerThread] = []
+        for number in 0..<count {
+            do throws(ImageError) {
+                threads.append(try WorkerThread { body(number) })
+            } catch {
+                job.fail(error)
+            }
+        }
+        for thread in threads { thread.join() }
+    }
+
     /// Runs `body` on a thread that nobody waits for.
     package static func detach(_ body: @escaping @Sendable () -> Void) throws(ImageError) {
         _ = try start(body, isDetached: true)

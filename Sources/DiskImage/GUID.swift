@@ -1,3 +1,5 @@
+import ByteLayout
+
 /// A 128-bit identifier as Windows and VirtualBox store it: the first three of its five parts are little-endian.
 package struct GUID: Hashable, Sendable {
     package let bytes: [UInt8]
@@ -32,9 +34,7 @@ package struct GUID: Hashable, Sendable {
 extension GUID: CustomStringConvertible {
     /// Five parts in lower case.
     package var description: String {
-        let digits = Self.reordered(bytes).map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }
+        let digits = Self.reordered(bytes).map(\.hexadecimalDigits)
         return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }.joined(separator: "-")
     }
 }

@@ -54,8 +54,7 @@ public struct DiskImageTarget: Sendable {
     /// - Throws: `invalidOption` if it stands for none.
     public func formatOfExtension() throws(ImageError) -> ImageFormat {
         if isExport { return .raw }
-        let name = path.split(separator: "/").last ?? ""
-        switch name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().last?.lowercased() {
+        switch path.pathExtension {
         case "qcow2": return .qcow2
         case "vmdk": return .vmdk
         case "vhd": return .vpc

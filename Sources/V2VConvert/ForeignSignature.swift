@@ -74,9 +74,7 @@ struct ForeignSignature {
     /// What the name of a file that carries no mark says that it should be, nil if it says nothing: damaged, or something
     /// else that was saved under this name.
     static func promised(by path: String) -> ForeignSignature? {
-        let name = path.split(separator: "/").last ?? ""
-        let suffix = name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().last?.lowercased() ?? ""
-        guard let format = extensions[suffix] else { return nil }
+        guard let format = path.pathExtension.flatMap({ extensions[$0] }) else { return nil }
         return ForeignSignature(
             description: "\(format), by its name, whose content is damaged or something else",
             advice: "copy it again, or look at what it is; \(forceAdvice)")

@@ -1,3 +1,4 @@
+import ByteLayout
 import Conversion
 import DiskImage
 
@@ -47,7 +48,7 @@ public struct ImageChecksum: Sendable {
         let (digest, size) = try checksum.run(
             workers: ConversionSettings.defaultWorkers(processors: ConversionSettings.processors))
         try opener.opened.requireUnshortened()
-        let digits = digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
-        return Result(digest: digits.joined(), virtualSize: DiskImageTarget.wholeSectors(size))
+        return Result(
+            digest: digest.map(\.hexadecimalDigits).joined(), virtualSize: DiskImageTarget.wholeSectors(size))
     }
 }

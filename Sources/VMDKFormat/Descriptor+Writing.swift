@@ -1,3 +1,4 @@
+import ByteLayout
 import DiskImage
 
 extension Descriptor {
@@ -24,7 +25,8 @@ extension Descriptor {
             // VMware wants its last 8 digits to be the CID.
             (
                 "ddb.longContentID",
-                bits.high.hexadecimal + UInt32(truncatingIfNeeded: bits.low >> 32).hexadecimal + identifier.hexadecimal
+                bits.high.hexadecimalDigits + UInt32(truncatingIfNeeded: bits.low >> 32).hexadecimalDigits
+                    + identifier.hexadecimalDigits
             ),
             ("ddb.virtualHWVersion", "\(options.hardwareVersion)"),
         ]
@@ -36,8 +38,8 @@ extension Descriptor {
         # Disk DescriptorFile
         version=1
         encoding="UTF-8"
-        CID=\((contentID ?? 0).hexadecimal)
-        parentCID=\((parentContentID ?? Self.noParent).hexadecimal)
+        CID=\((contentID ?? 0).hexadecimalDigits)
+        parentCID=\((parentContentID ?? Self.noParent).hexadecimalDigits)
         createType="\(createType ?? "")"
 
         # Extent description
@@ -63,13 +65,5 @@ extension ExtentLine {
 extension VMDKOptions {
     fileprivate var effectiveAdapterType: AdapterType {
         adapterType ?? (subformat == .streamOptimized ? .lsilogic : .ide)
-    }
-}
-
-extension FixedWidthInteger {
-    /// All digits, in lower case.
-    fileprivate var hexadecimal: String {
-        let digits = String(self, radix: 16)
-        return String(repeating: "0", count: Self.bitWidth / 4 - digits.count) + digits
     }
 }
