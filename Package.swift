@@ -55,8 +55,9 @@ let package = Package(
         .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         layer("ByteLayout", []),
-        layer("NBD", ["CLibnbd"]),
-        layer("DiskImage", ["ByteLayout", "CLinux", "NBD", system]),
+        layer("Locking", []),
+        layer("NBD", ["CLibnbd", "Locking"]),
+        layer("DiskImage", ["ByteLayout", "CLinux", "Locking", "NBD", system]),
         layer("Compression", ["CZstd", "CZlib", "CDeflate", "CISAL", "DiskImage"]),
         layer("RawFormat", ["DiskImage"]),
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
@@ -70,11 +71,15 @@ let package = Package(
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer(
             "Conversion",
-            ["ByteLayout", "CLinux", "Compression", "Digests", "DiskImage", "NBD", "RingIO", logging, system]),
+            [
+                "ByteLayout", "CLinux", "Compression", "Digests", "DiskImage", "Locking", "NBD", "RingIO", logging,
+                system,
+            ]),
         layer(
             "V2VConvert",
             [
-                "ByteLayout", "Conversion", "DiskImage", "NBD", "RawFormat", "VMDKFormat", "QCOW2Format", "VDIFormat",
+                "ByteLayout", "Conversion", "DiskImage", "Locking", "NBD", "RawFormat", "VMDKFormat", "QCOW2Format",
+                "VDIFormat",
                 "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
             ]),
         .executableTarget(

@@ -1,6 +1,7 @@
 import ByteLayout
 import Digests
 package import DiskImage
+import Locking
 import Synchronization
 
 /// Makes the digest of a disk's content, see ``HashTree``: each thread that of a chunk at a time. What is known to be zero is

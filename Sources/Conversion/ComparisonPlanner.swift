@@ -1,5 +1,6 @@
 import ByteLayout
 import DiskImage
+import Locking
 import Synchronization
 
 /// Walks two maps side by side, hands out what must be read and compared, and keeps what was found first on the disk.

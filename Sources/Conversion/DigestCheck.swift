@@ -1,5 +1,6 @@
 import Digests
 package import DiskImage
+import Locking
 import RingIO
 import Synchronization
 import SystemPackage

@@ -1,4 +1,5 @@
 package import DiskImage
+import Locking
 import Synchronization
 
 /// What all threads of a conversion share: the first failure, and counters.

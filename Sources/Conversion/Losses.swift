@@ -1,4 +1,5 @@
 package import DiskImage
+import Locking
 
 /// What was lost while salvaging: the ranges of the virtual disk that became zeros.
 package final class Losses: Sendable {

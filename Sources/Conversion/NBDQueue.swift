@@ -1,5 +1,6 @@
 import DiskImage
 import Glibc
+import Locking
 import NBD
 import RingIO
 

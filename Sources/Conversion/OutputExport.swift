@@ -1,5 +1,6 @@
 import ByteLayout
 import DiskImage
+import Locking
 import NBD
 import RingIO
 import SystemPackage

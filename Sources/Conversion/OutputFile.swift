@@ -2,6 +2,7 @@ import ByteLayout
 import CLinux
 import DiskImage
 import Glibc
+import Locking
 import NBD
 import RingIO
 import Synchronization

@@ -1,6 +1,7 @@
 import CLinux
 import DiskImage
 import Glibc
+import Locking
 import RingIO
 import Synchronization
 import SystemPackage

@@ -1,5 +1,6 @@
 import ByteLayout
 import DiskImage
+import Locking
 
 /// Cuts the disk into chunks. Workers take the next one under a lock, once every 2 MiB.
 package final class Planner: ChunkSource {

@@ -1,4 +1,5 @@
 import Glibc
+import Locking
 
 /// Spreads the copying of chunks over time, so that others get something of the device or the network too. What a slow
 /// moment has left unused is not made up for later.

@@ -1,4 +1,5 @@
 package import DiskImage
+import Locking
 package import RingIO
 
 /// Places chunks in the order of the disk, whatever the order in which workers finish encoding them.

@@ -1,5 +1,6 @@
 import ByteLayout
 import DiskImage
+import Locking
 import Synchronization
 
 /// Cuts a stream into chunks. The worker whose turn it is reads its chunk under the lock; meanwhile the others decode and

@@ -1,5 +1,6 @@
 import DiskImage
 import Glibc
+import Locking
 
 /// The temporary files of this process's conversions.
 package enum UnfinishedOutputs {

@@ -1,5 +1,6 @@
 import ByteLayout
 package import DiskImage
+import Locking
 
 /// Compares where the map of a finished output has the parts of the disk with where they were placed. (What is stored there
 /// the workers read back and compare while they convert.)

@@ -1,8 +1,8 @@
-import Synchronization
+import Locking
 
 /// What was found wrong with an image while it was read, though reading went on; each once.
 package final class Findings: Sendable {
-    private let found = Mutex<[String]>([])
+    private let found = Guarded<[String]>([])
 
     /// Damage may repeat for every table of a large disk.
     private static let maximumCount = 1000

@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// The files that an image turned out to consist of: descriptors, extents, and those of its parents.
 package final class OpenedFiles: Sendable {
@@ -7,7 +7,7 @@ package final class OpenedFiles: Sendable {
         var digests: [FileIdentity: ExpectedDigest] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     func append(_ file: ImageFile) {
         state.withLock { $0.files.append(file) }

@@ -1,5 +1,6 @@
 import CLibnbd
 package import Glibc
+import Locking
 import Synchronization
 
 /// Requests that are not waited for. They make progress while someone polls ``pollRequest`` and calls ``process()``, or while

@@ -1,6 +1,6 @@
 import CLibnbd
 import Glibc
-import Synchronization
+import Locking
 
 /// A connection to an export. Every thread may use it, one at a time.
 ///
@@ -11,7 +11,7 @@ import Synchronization
     nonisolated(unsafe) let handle: OpaquePointer
     /// Held by whoever may read from the socket, from polling it on: told to read where nothing is left to be read, libnbd waits
     /// for that and sends no request any more.
-    let turn = Mutex(())
+    let turn = Guarded(())
     /// A duplicate of the connection's socket: libnbd closes its own when the connection is lost.
     let socket: Int32
 

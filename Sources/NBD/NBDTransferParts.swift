@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// What has become of the requests that make up a transfer.
 final class NBDTransferParts: Sendable {
@@ -11,14 +11,14 @@ final class NBDTransferParts: Sendable {
         var errno: Int32 = 0
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     private let completion: NBDConnection.Completion
 
     /// - Parameters:
     ///   - length: bytes of the transfer.
     ///   - completion: told the bytes before the first failure, or, if there are none, the negated errno.
     init(length: Int, completion: @escaping NBDConnection.Completion) {
-        state = Mutex(State(sound: length))
+        state = Guarded(State(sound: length))
         self.completion = completion
     }
 

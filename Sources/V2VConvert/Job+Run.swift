@@ -1,5 +1,6 @@
 import Conversion
 import DiskImage
+import Locking
 
 extension Job {
     /// Runs `work` on a thread of its own, for it blocks. Cancelling the task stops the job.

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 
 /// A value that one thread at a time can reach, by a pthread mutex.
