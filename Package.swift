@@ -69,6 +69,7 @@ let package = Package(
         layer("Digests", ["COpenSSL", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
+        layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
         layer(
             "Conversion",
             [
