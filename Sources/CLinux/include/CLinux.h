@@ -32,6 +32,9 @@ int linux_unlock(int fd);
 /* memfd_create(2): a descriptor of a file in memory that holds the bytes, or -1. */
 int linux_memory_file(const void *bytes, size_t length);
 
+/* A file without a name in $TMPDIR, else /var/tmp: its descriptor, or -1. Not in memory, unless that folder is. */
+int linux_temporary_file(void);
+
 /* F_SETPIPE_SZ: a pipe of 1 MiB, what the system allows everyone, instead of 64 KiB. */
 int linux_widen_pipe(int fd);
 
