@@ -70,6 +70,7 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
+        layer("GuestFixups", ["ByteLayout", "GuestDisk"]),
         layer(
             "Conversion",
             [

@@ -2,7 +2,7 @@
 ///
 /// Names and symbolic links are bytes, as on the disk: nothing says that they are UTF-8. Paths, mounts and symbolic links that
 /// lead elsewhere are no concern of a filesystem; see `GuestTree`.
-package protocol Filesystem: AnyObject {
+package protocol Filesystem: AnyObject, SendableMetatype {
     /// Whether the device holds, or held, a filesystem of this type: a damaged one still counts if its magic is there.
     static func recognises(_ device: any BlockDevice) -> Bool
 

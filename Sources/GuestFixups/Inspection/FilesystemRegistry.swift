@@ -1,0 +1,11 @@
+import GuestDisk
+
+/// The filesystems that are known. To add one, add a line.
+enum FilesystemRegistry {
+    static let types: [any Filesystem.Type] = []
+
+    /// What to call a filesystem of `type` that can't be opened.
+    static func name(of type: any Filesystem.Type) -> String {
+        String(describing: type)
+    }
+}

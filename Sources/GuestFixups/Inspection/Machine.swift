@@ -1,0 +1,83 @@
+package import GuestDisk
+
+/// All disks of a virtual machine, and what is on them.
+package struct Machine {
+    package struct Disk {
+        package var size: UInt64
+        /// Nil if it has none.
+        package var partitionTable: PartitionTable?
+    }
+
+    package private(set) var disks: [Disk] = []
+    /// In the order of the disks and their partitions, then of the volume groups and their volumes.
+    package private(set) var volumes: [Volume] = []
+    package private(set) var groups: [VolumeGroup] = []
+    /// What is wrong, though it didn't keep us from looking at the rest.
+    package private(set) var warnings: [String] = []
+
+    /// Looks at `devices`, the machine's disks in the order in which it has them.
+    package init(_ devices: [any BlockDevice]) {
+        var physical: [PhysicalVolume] = []
+        for (number, device) in devices.enumerated() {
+            disks.append(Disk(size: device.size, partitionTable: readTable(of: device, number)))
+            for volume in places(on: device, number) {
+                volumes.append(volume)
+                if case .physicalVolume(let found) = volume.content { physical.append(found) }
+            }
+        }
+        addGroups(physical)
+    }
+
+    private mutating func readTable(of device: any BlockDevice, _ number: Int) -> PartitionTable? {
+        do throws(GuestError) {
+            let table = try PartitionTable.read(from: device)
+            warnings += (table?.warnings ?? []).map { "disk \(number + 1): \($0)" }
+            return table
+        } catch {
+            warnings.append("disk \(number + 1): \(error)")
+            return nil
+        }
+    }
+
+    private mutating func places(on device: any BlockDevice, _ number: Int) -> [Volume] {
+        guard let table = disks[number].partitionTable else {
+            return [Volume(place: .disk(number), size: device.size, content: .of(device))]
+        }
+        var found: [Volume] = []
+        for partition in table.partitions {
+            let place = Volume.Place.partition(number, partition)
+            do throws(GuestError) {
+                let slice = try DeviceSlice(device, partition.bytes)
+                found.append(Volume(place: place, size: slice.size, content: .of(slice)))
+            } catch {
+                warnings.append("disk \(number + 1), partition \(partition.number): \(error)")
+            }
+        }
+        return found
+    }
+
+    private mutating func addGroups(_ physical: [PhysicalVolume]) {
+        do throws(GuestError) {
+            groups = try VolumeGroup.assemble(physical)
+        } catch {
+            warnings.append(error.message)
+        }
+        for group in groups {
+            if !group.missing.isEmpty {
+                warnings.append(
+                    "the volume group \(group.name) lacks physical volumes: \(group.missing.joined(separator: ", "))")
+            }
+            for volume in group.volumes {
+                do throws(GuestError) {
+                    let device = try volume.device()
+                    volumes.append(
+                        Volume(
+                            place: .logical(group: group.name, name: volume.name, mapperPath: volume.mapperPath),
+                            size: device.size, content: .of(device)))
+                } catch {
+                    warnings.append(error.message)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import ByteLayout
+import GuestDisk
+
+/// Swap space, by the header that `mkswap` writes (`union swap_header` of Linux).
+package struct SwapArea: Equatable {
+    /// Nil if it has none.
+    package let uuid: String?
+    package let label: String?
+
+    /// The header ends with a page, and pages differ from one architecture to another.
+    private static let pageSizes = [4096, 8192, 16384, 65536]
+
+    /// Nil if the device is none.
+    init?(_ device: any BlockDevice) {
+        let isSwap = Self.pageSizes.contains { size in
+            let magic = try? device.read(at: UInt64(size - 10), count: 10)
+            return magic == Array("SWAPSPACE2".utf8) || magic == Array("SWAP-SPACE".utf8)
+        }
+        guard isSwap, let header = try? device.read(at: 1024, count: 44) else { return nil }
+        let identifier = header[12..<28]
+        uuid = identifier.allSatisfy { $0 == 0 } ? nil : Self.text(identifier)
+        let name = String(decoding: header[28..<44].prefix { $0 != 0 }, as: UTF8.self)
+        label = name.isEmpty ? nil : name
+    }
+
+    /// A UUID as it is written; its bytes are in that order.
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
+        let digits = bytes.map(\.hexadecimalDigits)
+        return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }.joined(separator: "-")
+    }
+}

@@ -1,0 +1,38 @@
+import ByteLayout
+package import GuestDisk
+
+/// What a partition, a volume or a disk without partitions holds.
+package enum VolumeContent {
+    case filesystem(any Filesystem)
+    /// A filesystem of a type that we read, which can't be opened.
+    case unusable(type: String, GuestError)
+    case swap(SwapArea)
+    case physicalVolume(PhysicalVolume)
+    /// Something else that is recognised, as `blkid` calls it: crypto_LUKS, BitLocker, linux_raid_member, ntfs, zfs_member …
+    case foreign(String)
+    case unknown
+
+    /// Looks at `device`. What can't be read at all is unknown.
+    package static func of(_ device: any BlockDevice) -> VolumeContent {
+        if let content = physicalVolume(device) { return content }
+        // Before filesystems: what is encrypted or mirrored may have the remains of one.
+        if let type = ForeignSignature.type(of: device) { return .foreign(type) }
+        for type in FilesystemRegistry.types where type.recognises(device) {
+            do throws(GuestError) {
+                return .filesystem(try type.init(device: device))
+            } catch {
+                return .unusable(type: FilesystemRegistry.name(of: type), error)
+            }
+        }
+        if let swap = SwapArea(device) { return .swap(swap) }
+        return .unknown
+    }
+
+    private static func physicalVolume(_ device: any BlockDevice) -> VolumeContent? {
+        do throws(GuestError) {
+            return try PhysicalVolume(device).map(VolumeContent.physicalVolume)
+        } catch {
+            return .unusable(type: "LVM2_member", error)
+        }
+    }
+}

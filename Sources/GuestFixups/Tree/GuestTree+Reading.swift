@@ -1,0 +1,53 @@
+package import GuestDisk
+
+extension GuestTree {
+    /// Text files of a system's configuration are smaller.
+    private static let maximumText = 4 << 20
+
+    /// What is at `path`, symbolic links followed; nil if nothing is.
+    package func status(_ path: String) throws(GuestError) -> FileStatus? {
+        guard let location = try find(path) else { return nil }
+        return try location.filesystem.status(of: location.file)
+    }
+
+    package func isDirectory(_ path: String) throws(GuestError) -> Bool {
+        try status(path)?.kind == .directory
+    }
+
+    package func isFile(_ path: String) throws(GuestError) -> Bool {
+        try status(path)?.kind == .regular
+    }
+
+    /// The content of the file at `path`; nil if there is none, or no regular one.
+    /// - Parameter limit: bytes that it may have at most.
+    package func bytes(_ path: String, limit: Int = maximumText) throws(GuestError) -> [UInt8]? {
+        guard let location = try find(path), try location.filesystem.status(of: location.file).kind == .regular else {
+            return nil
+        }
+        return try location.filesystem.readAll(location.file, limit: limit)
+    }
+
+    /// The text in the file at `path`; bytes that are no UTF-8 become replacement characters, so what is written back must
+    /// be made from ``bytes(_:limit:)``.
+    package func text(_ path: String) throws(GuestError) -> String? {
+        try bytes(path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The names in the directory at `path`, in order; empty if there is no such directory.
+    package func names(in path: String) throws(GuestError) -> [String] {
+        guard let location = try find(path), try location.filesystem.status(of: location.file).kind == .directory else {
+            return []
+        }
+        var names: [String] = []
+        try location.filesystem.forEachEntry(of: location.file) { (name, _) throws(GuestError) in
+            names.append(String(decoding: name, as: UTF8.self))
+            return true
+        }
+        return names.sorted()
+    }
+
+    /// The paths of the files in `directory` whose names end in `suffix`, in order.
+    package func files(in directory: String, suffix: String) throws(GuestError) -> [String] {
+        try names(in: directory).filter { $0.hasSuffix(suffix) && $0 != suffix }.map { "\(directory)/\($0)" }
+    }
+}
