@@ -15,8 +15,11 @@ package protocol Filesystem: AnyObject, SendableMetatype {
     /// What can be done besides reading.
     var writability: Writability { get }
 
-    /// The directory that everything is in.
+    /// The directory that everything is in; what is mounted if nothing else is asked for.
     var root: FileID { get }
+
+    /// What can be mounted: the root first, then subvolumes.
+    var subvolumes: [Subvolume] { get }
 
     func status(of file: FileID) throws(GuestError) -> FileStatus
 
@@ -56,6 +59,18 @@ package protocol Filesystem: AnyObject, SendableMetatype {
 
     /// Puts all changes onto the device.
     func flush() throws(GuestError)
+}
+
+/// A part of a filesystem that can be mounted on its own.
+package struct Subvolume: Equatable, Sendable {
+    /// Its path from the top of the filesystem, without a slash in front; nil for the root.
+    package var name: String?
+    package var file: FileID
+
+    package init(name: String?, file: FileID) {
+        self.name = name
+        self.file = file
+    }
 }
 
 /// The number by which a filesystem knows a file: of its inode, or what stands for one.
@@ -165,6 +180,9 @@ package struct NewFile: Sendable {
 }
 
 extension Filesystem {
+    /// Most filesystems have no others.
+    package var subvolumes: [Subvolume] { [Subvolume(name: nil, file: root)] }
+
     /// Whole content of a regular file.
     /// - Throws: `unsupported` if it has more than `limit` bytes.
     package func readAll(_ file: FileID, limit: Int) throws(GuestError) -> [UInt8] {

@@ -1,0 +1,87 @@
+import GuestDisk
+
+/// A Linux system that is installed on a machine's disks.
+package struct LinuxGuest {
+    /// Where its root is.
+    package let root: Volume
+    /// The btrfs subvolume that is its root; nil if the root is the filesystem's.
+    package let subvolume: String?
+    package let tree: GuestTree
+    /// Nil if nothing tells.
+    package let release: OSRelease?
+    /// Of what the guest calls root, swap and so on.
+    let fstab: Fstab
+    /// Installed kernels, by version.
+    package private(set) var kernels: [GuestKernel] = []
+    /// What is wrong, though it didn't keep us from looking at the rest.
+    package private(set) var warnings: [String] = []
+
+    /// The systems on `machine`, in the order of its volumes. Most machines have one.
+    package static func all(on machine: Machine) -> (guests: [LinuxGuest], warnings: [String]) {
+        var guests: [LinuxGuest] = []
+        var warnings: [String] = []
+        for volume in machine.volumes {
+            guard let filesystem = volume.filesystem else { continue }
+            for root in filesystem.subvolumes where !guests.contains(where: { $0.root.name == volume.name }) {
+                do throws(GuestError) {
+                    guard isRoot(root.file, of: filesystem) else { continue }
+                    guests.append(try LinuxGuest(volume, filesystem, root, machine))
+                } catch {
+                    warnings.append("\(volume.name): \(error)")
+                }
+            }
+        }
+        return (guests, warnings)
+    }
+
+    /// Whether a system's root is there: it has `etc`, something that tells of a system in it, and programs.
+    private static func isRoot(_ file: FileID, of filesystem: any Filesystem) -> Bool {
+        func has(_ path: [String]) -> Bool {
+            var file = file
+            for name in path {
+                guard let next = try? filesystem.lookUp(Array(name.utf8), in: file) else { return false }
+                file = next
+            }
+            return true
+        }
+        return [["etc", "fstab"], ["etc", "os-release"], ["etc", "hosts"]].contains(where: has)
+            && [["usr", "bin"], ["bin"], ["usr", "lib"]].contains(where: has)
+    }
+
+    private init(
+        _ volume: Volume, _ filesystem: any Filesystem, _ subvolume: Subvolume, _ machine: Machine
+    ) throws(GuestError) {
+        root = volume
+        self.subvolume = subvolume.name
+        tree = GuestTree(root: GuestTree.Mount(path: "/", filesystem: filesystem, root: subvolume.file))
+        fstab = Fstab(try tree.text("/etc/fstab") ?? "")
+        release = OSRelease.read(tree)
+        for entry in fstab.entries where entry.path.hasPrefix("/") && entry.path != "/" {
+            mount(entry, machine)
+        }
+        kernels = try GuestKernel.all(in: tree)
+    }
+
+    private mutating func mount(_ entry: Fstab.Entry, _ machine: Machine) {
+        guard let volume = machine.volume(entry.device) else {
+            if entry.device.kind != .other {
+                warnings.append("\(entry.path) is on \(entry.device.text), which is not on these disks")
+            }
+            return
+        }
+        switch volume.content {
+        case .filesystem(let filesystem):
+            let name = entry.option("subvol").map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
+            let root =
+                name.map { name in filesystem.subvolumes.first { $0.name == name }?.file } ?? filesystem.root
+            guard let root else {
+                warnings.append("\(entry.path) is the subvolume \(name ?? "") of \(volume.name), which has none such")
+                return
+            }
+            tree.mount(GuestTree.Mount(path: entry.path, filesystem: filesystem, root: root))
+        case .unusable(_, let error): warnings.append("\(entry.path) is on \(volume.name): \(error)")
+        case .foreign(let type): warnings.append("\(entry.path) is on \(volume.name), which is \(type)")
+        case .swap, .physicalVolume, .unknown: break
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/// An Ethernet interface that the guest's configuration speaks of.
+package struct NetworkInterface: Equatable {
+    /// As the guest calls it: ens192, eth0.
+    package var name: String
+    /// Six pairs of hexadecimal digits in lower case, with colons; nil if nothing tells.
+    package var address: String?
+    /// The files that speak of it.
+    package var sources: [String]
+    /// Whether the guest itself already gives the name to the interface with this address.
+    package var isPinned = false
+}
+
+/// An address of a network interface.
+enum HardwareAddress {
+    /// `text` in lower case with colons; nil if it is none.
+    static func normalised(_ text: String) -> String? {
+        let pairs = text.lowercased().split(whereSeparator: { ":-".contains($0) })
+        guard pairs.count == 6, pairs.allSatisfy({ $0.count == 2 && UInt8($0, radix: 16) != nil }) else { return nil }
+        return pairs.joined(separator: ":")
+    }
+}
