@@ -1,0 +1,65 @@
+/// Changes of configuration files that leave every byte alone that they are not about.
+enum TextEdit {
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+
+    /// Replaces field `field`, counted from 0, of each line that is no comment by what `body` makes of it; nil leaves it.
+    static func mapFields(_ bytes: [UInt8], field: Int, _ body: (String) -> String?) -> [UInt8] {
+        mapLines(bytes) { line in
+            var rest = line[...]
+            for number in 0...field {
+                rest = rest.drop(while: isBlank)
+                guard let first = rest.first, first != UInt8(ascii: "#") else { return line }
+                let word = rest.prefix { !isBlank($0) && $0 != UInt8(ascii: "\r") }
+                if number == field {
+                    guard let new = body(String(decoding: word, as: UTF8.self)) else { return line }
+                    return Array(line[..<word.startIndex]) + Array(new.utf8) + Array(line[word.endIndex...])
+                }
+                rest = rest[word.endIndex...]
+            }
+            return line
+        }
+    }
+
+    /// Replaces the value of each `NAME=value` whose name is one of `names`, wherever in a line it is: a kernel's command line is
+    /// inside quotes in one file and behind a word in another. Comments are left alone.
+    static func mapParameters(_ bytes: [UInt8], _ names: [String], _ body: (String) -> String?) -> [UInt8] {
+        let ends: Set<UInt8> = Set(" \t\r\"'\\;,".utf8)
+        return mapLines(bytes) { line in
+            guard line.drop(while: isBlank).first != UInt8(ascii: "#") else { return line }
+            var result: [UInt8] = []
+            var position = line.startIndex
+            while position < line.endIndex {
+                let startsWord =
+                    position == line.startIndex || ends.contains(line[position - 1]) || isEqualsSign(line, position - 1)
+                let name = startsWord ? names.first { line[position...].starts(with: Array(($0 + "=").utf8)) } : nil
+                guard let name else {
+                    result.append(line[position])
+                    position += 1
+                    continue
+                }
+                let start = position + name.utf8.count + 1
+                let value = line[start...].prefix { !ends.contains($0) }
+                result += line[position..<start]
+                result += body(String(decoding: value, as: UTF8.self)).map { Array($0.utf8) } ?? Array(value)
+                position = value.endIndex
+            }
+            return result
+        }
+    }
+
+    /// `GRUB_CMDLINE_LINUX=root=…` without quotes, `kernelopts=root=…`.
+    private static func isEqualsSign(_ line: [UInt8], _ position: Int) -> Bool { line[position] == UInt8(ascii: "=") }
+
+    private static func mapLines(_ bytes: [UInt8], _ body: ([UInt8]) -> [UInt8]) -> [UInt8] {
+        bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { body(Array($0)) }
+            .joined(separator: [UInt8(ascii: "\n")]).map { $0 }
+    }
+
+    /// The text of a GRUB environment block with as many `#` behind it as make it `size` bytes; nil if it is longer.
+    static func environmentBlock(_ bytes: [UInt8], size: Int) -> [UInt8]? {
+        var text = bytes
+        while text.last == UInt8(ascii: "#") { text.removeLast() }
+        guard text.count <= size else { return nil }
+        return text + [UInt8](repeating: UInt8(ascii: "#"), count: size - text.count)
+    }
+}

@@ -1,0 +1,48 @@
+/// That an interface gets a name.
+package struct NameBinding: Equatable, Sendable {
+    package enum Match: Equatable, Sendable {
+        /// By its address.
+        case address(String)
+        /// The machine's only one.
+        case onlyInterface
+    }
+
+    package var match: Match
+    package var name: String
+
+    package init(_ match: Match, name: String) {
+        self.match = match
+        self.name = name
+    }
+
+    /// What the file is called that binds it, without directory: udev reads them in this order, and 99-default is the system's.
+    package var linkFileName: String { "10-v2v-convert-\(name).link" }
+
+    /// For udev since systemd 209 (systemd.link(5)).
+    package var linkFile: String {
+        let match =
+            switch self.match {
+            case .address(let address): "MACAddress=\(address)"
+            case .onlyInterface: "Driver=virtio_net"
+            }
+        return """
+            # Made by v2v-convert: keeps the name that the interface had before the migration.
+            [Match]
+            \(match)
+
+            [Link]
+            Name=\(name)
+
+            """
+    }
+
+    /// For udev of any age: a line of a rules file.
+    package var rule: String {
+        let match =
+            switch self.match {
+            case .address(let address): "ATTR{address}==\"\(address)\", "
+            case .onlyInterface: "DRIVERS==\"virtio_net\", "
+            }
+        return "SUBSYSTEM==\"net\", ACTION==\"add\", \(match)ATTR{type}==\"1\", NAME=\"\(name)\"\n"
+    }
+}
