@@ -72,7 +72,10 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
-        layer("GuestFixups", ["ByteLayout", "GuestDisk", yams]),
+        .target(
+            name: "GuestFixups", dependencies: ["ByteLayout", "GuestDisk", yams],
+            // Part of the program, which needs no files beside it.
+            resources: [.embedInCode("Resources")], swiftSettings: rules),
         layer(
             "Conversion",
             [
