@@ -85,7 +85,8 @@ let package = Package(
         layer(
             "V2VConvert",
             [
-                "ByteLayout", "Conversion", "DiskImage", "Locking", "NBD", "RawFormat", "VMDKFormat", "QCOW2Format",
+                "ByteLayout", "Conversion", "DiskImage", "GuestDisk", "GuestFixups", "Locking", "NBD", "RawFormat",
+                "VMDKFormat", "QCOW2Format",
                 "VDIFormat",
                 "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
             ]),

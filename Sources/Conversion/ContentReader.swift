@@ -35,6 +35,15 @@ package final class ContentReader {
         return unsafe try readClaimed()
     }
 
+    /// The `length` bytes of `map` from `offset`, at most ``ConversionSettings/chunkSize``; they stay until the next call.
+    package func read(
+        at offset: UInt64, length: Int, of map: any DiskMap
+    ) throws(ImageError) -> UnsafeRawBufferPointer {
+        let extents = try map.extents(offset..<offset + UInt64(length))
+        return unsafe try read(
+            Chunk(sequence: 0, offset: GuestOffset(offset), length: length, extents: extents))
+    }
+
     /// Takes the next chunk of `source`, nil at the end of the disk.
     func claim(from source: any ChunkSource) throws(ImageError) -> Chunk? {
         try source.claim(&slot, reader: reader) ? slot.chunk : nil

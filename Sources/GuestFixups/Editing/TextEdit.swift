@@ -50,9 +50,26 @@ enum TextEdit {
     /// `GRUB_CMDLINE_LINUX=root=…` without quotes, `kernelopts=root=…`.
     private static func isEqualsSign(_ line: [UInt8], _ position: Int) -> Bool { line[position] == UInt8(ascii: "=") }
 
-    private static func mapLines(_ bytes: [UInt8], _ body: ([UInt8]) -> [UInt8]) -> [UInt8] {
+    /// Replaces each line by what `body` makes of it.
+    static func mapLines(_ bytes: [UInt8], _ body: ([UInt8]) -> [UInt8]) -> [UInt8] {
         bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { body(Array($0)) }
             .joined(separator: [UInt8(ascii: "\n")]).map { $0 }
+    }
+
+    /// Replaces every occurrence of `find`, which isn't empty.
+    static func replacing(_ bytes: [UInt8], _ find: [UInt8], with text: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        var position = 0
+        while position < bytes.count {
+            if bytes[position...].starts(with: find) {
+                result += text
+                position += find.count
+            } else {
+                result.append(bytes[position])
+                position += 1
+            }
+        }
+        return result
     }
 
     /// The text of a GRUB environment block with as many `#` behind it as make it `size` bytes; nil if it is longer.

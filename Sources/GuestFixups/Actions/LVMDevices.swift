@@ -1,0 +1,27 @@
+import GuestDisk
+
+/// `/etc/lvm/devices/system.devices`: since version 2.03.12 LVM takes only the devices listed there, and knows them by what the
+/// hypervisor calls the disk. An entry by name instead (`IDTYPE=devname`) makes LVM look for the physical volume's own
+/// identifier on other disks when the name has another (lvmdevices(8), `search_for_devnames`).
+struct LVMDevices {
+    let editor: GuestEditor
+
+    private static let path = "/etc/lvm/devices/system.devices"
+
+    func run() throws(GuestError) {
+        guard let bytes = try editor.tree.bytes(Self.path) else { return }
+        let edited = TextEdit.mapLines(bytes) { line in
+            let words = String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
+            guard let type = words.firstIndex(where: { $0.hasPrefix("IDTYPE=") }), words[type] != "IDTYPE=devname",
+                let id = words.firstIndex(where: { $0.hasPrefix("IDNAME=") }),
+                let device = words.first(where: { $0.hasPrefix("DEVNAME=") })?.dropFirst("DEVNAME=".count),
+                words.contains(where: { $0.hasPrefix("PVID=") && $0 != "PVID=." })
+            else { return line }
+            var changed = words
+            changed[type] = "IDTYPE=devname"
+            changed[id] = "IDNAME=\(device)"
+            return Array(changed.joined(separator: " ").utf8)
+        }
+        try editor.replace(Self.path, with: edited, reason: "LVM knows its disks by what VMware calls them")
+    }
+}

@@ -1,0 +1,49 @@
+import GuestDisk
+
+extension GuestDescription {
+    /// What is on `machine`.
+    package init(_ machine: Machine) {
+        disks = machine.disks.map { disk in
+            Disk(
+                size: disk.size, partitionTable: disk.partitionTable?.scheme.rawValue,
+                sectorSize: disk.partitionTable?.sectorSize, identifier: disk.partitionTable?.identifier)
+        }
+        volumes = machine.volumes.map(Volume.init)
+        let (guests, problems) = LinuxGuest.all(on: machine)
+        systems = guests.map { System($0, machine) }
+        warnings = machine.warnings + problems + guests.flatMap(\.warnings)
+    }
+}
+
+extension GuestDescription.Volume {
+    init(_ volume: Volume) {
+        name = volume.name
+        size = volume.size
+        type = volume.type
+        uuid = volume.uuid
+        label = volume.label
+        partitionUUID = volume.partition?.uuid
+        if case .unusable(_, let error) = volume.content { problem = error.message }
+    }
+}
+
+extension GuestDescription.System {
+    init(_ guest: LinuxGuest, _ machine: Machine) {
+        root = guest.root.name
+        subvolume = guest.subvolume
+        distribution = guest.release?.id
+        version = guest.release?.version
+        name = guest.release?.name
+        let facts = SystemFacts(tree: guest.tree)
+        firmware = SystemFacts.firmware(machine)
+        bootloader = facts.first(SystemFacts.bootloaders)
+        initramfsTool = facts.first(SystemFacts.initramfsTools)
+        tools = facts.all(SystemFacts.tools)
+        kernels = guest.kernels.map {
+            GuestDescription.Kernel(version: $0.version, image: $0.image, initramfs: $0.initramfs)
+        }
+        interfaces = ((try? NetworkConfiguration.interfaces(of: guest.tree)) ?? []).map {
+            GuestDescription.Interface(name: $0.name, address: $0.address, sources: $0.sources, pinned: $0.isPinned)
+        }
+    }
+}
