@@ -73,7 +73,7 @@ let package = Package(
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
         .target(
-            name: "GuestFixups", dependencies: ["ByteLayout", "GuestDisk", yams],
+            name: "GuestFixups", dependencies: ["ByteLayout", "GuestDisk", system, yams],
             // Part of the program, which needs no files beside it.
             resources: [.embedInCode("Resources")], swiftSettings: rules),
         layer(

@@ -24,7 +24,7 @@ struct InterfaceNames {
     }
 
     /// Names with at most 15 bytes; no patterns, VLANs (`eth0.5`) or aliases (`eth0:1`).
-    private static func isPlain(_ name: String) -> Bool {
+    static func isPlain(_ name: String) -> Bool {
         name != "lo" && (1...15).contains(name.utf8.count)
             && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
     }

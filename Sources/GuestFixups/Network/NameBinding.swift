@@ -46,3 +46,11 @@ package struct NameBinding: Equatable, Sendable {
         return "SUBSYSTEM==\"net\", ACTION==\"add\", \(match)ATTR{type}==\"1\", NAME=\"\(name)\"\n"
     }
 }
+
+extension NameBinding {
+    /// Nil if `address` is none of an interface, or `name` none that Linux takes.
+    package init?(address: String, name: String) {
+        guard let address = HardwareAddress.normalised(address), InterfaceNames.isPlain(name) else { return nil }
+        self.init(.address(address), name: name)
+    }
+}

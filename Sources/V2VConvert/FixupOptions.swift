@@ -1,0 +1,37 @@
+import DiskImage
+import GuestFixups
+
+/// How a guest is made to boot on KVM.
+public struct FixupOptions: Sendable {
+    /// Directories with manifests (`*.yaml`) beside the built-in ones, which they replace where they have the same name.
+    public var manifestDirectories: [String] = []
+    /// Names of interfaces by their addresses (`00:50:56:01:02:03`), where the guest's configuration does not tell.
+    public var interfaceNames: [String: String] = [:]
+    /// Whether interfaces keep the names that they had.
+    public var keepsInterfaceNames = true
+
+    /// The built-in rules, and interfaces that keep their names.
+    public init() {}
+
+    /// - Throws: `invalidOption` about a manifest or an address.
+    func makeFixup() throws(ImageError) -> Fixup {
+        var fixup: Fixup
+        do throws(ManifestError) {
+            var manifests = try ManifestSet.builtIn()
+            for directory in manifestDirectories { manifests += try ManifestDirectory.read(directory) }
+            fixup = Fixup(manifests: ManifestSet(manifests))
+        } catch {
+            throw ImageError(.invalidOption, error.description)
+        }
+        for (address, name) in interfaceNames.sorted(by: { $0.key < $1.key }) {
+            guard let binding = NameBinding(address: address, name: name) else {
+                throw ImageError(
+                    .invalidOption, "\"\(address)=\(name)\" is no address and name of an interface",
+                    advice: "write 00:50:56:01:02:03=ens192; names have at most 15 characters")
+            }
+            fixup.bindings.append(binding)
+        }
+        fixup.keepsInterfaceNames = keepsInterfaceNames
+        return fixup
+    }
+}

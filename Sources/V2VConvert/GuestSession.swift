@@ -1,0 +1,33 @@
+import DiskImage
+import GuestDisk
+import GuestFixups
+
+/// The disks of a machine, opened so that its files can be read, and changed in overlays.
+struct GuestSession {
+    private let devices: [OverlayDevice]
+    let machine: Machine
+
+    /// - Parameter maps: of the machine's disks, in its order; used by nobody else.
+    init(_ maps: [any DiskMap]) throws(ImageError) {
+        var devices: [OverlayDevice] = []
+        for map in maps {
+            let device = try MapDevice(map)
+            do throws(GuestError) {
+                devices.append(try OverlayDevice(over: device))
+            } catch {
+                throw ImageError(.outputFailed, error.message)
+            }
+        }
+        self.devices = devices
+        machine = Machine(devices)
+    }
+
+    /// Bytes that the overlays have.
+    var changedBytes: UInt64 { devices.reduce(0) { $0 + $1.changedBytes } }
+
+    /// Whether disk `number` has changes.
+    func isChanged(_ number: Int) -> Bool { devices[number].changedBytes > 0 }
+
+    /// The changes of disk `number` as a layer over it. Nothing may be changed from then on.
+    func layer(_ number: Int) throws(ImageError) -> sending any DiskMap { try devices[number].layer() }
+}
