@@ -53,6 +53,7 @@ let package = Package(
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCryptsetup", pkgConfig: "libcryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
+        .systemLibrary(name: "CExt2fs", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
         .systemLibrary(name: "CLibnbd", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
         .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
@@ -72,8 +73,9 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
+        layer("ExtFilesystem", ["ByteLayout", "CExt2fs", "GuestDisk", "Locking"]),
         .target(
-            name: "GuestFixups", dependencies: ["ByteLayout", "GuestDisk", system, yams],
+            name: "GuestFixups", dependencies: ["ByteLayout", "ExtFilesystem", "GuestDisk", system, yams],
             // Part of the program, which needs no files beside it.
             resources: [.embedInCode("Resources")], swiftSettings: rules),
         layer(
@@ -122,6 +124,7 @@ let package = Package(
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
+        tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(

@@ -1,8 +1,9 @@
+import ExtFilesystem
 import GuestDisk
 
 /// The filesystems that are known. To add one, add a line.
 enum FilesystemRegistry {
-    static let types: [any Filesystem.Type] = []
+    static let types: [any Filesystem.Type] = [ExtFilesystem.self]
 
     /// What to call a filesystem of `type` that can't be opened.
     static func name(of type: any Filesystem.Type) -> String {

@@ -1,0 +1,71 @@
+import CExt2fs
+package import GuestDisk
+
+extension ExtFilesystem {
+    package func extendedAttributes(of file: FileID) throws(GuestError) -> [ExtendedAttribute] {
+        _ = try inode(file)
+        var attributes: [ExtendedAttribute] = []
+        unsafe try withAttributes(of: file, "the extended attributes of inode \(file.number) can't be read") { handle in
+            let names = Names()
+            // Safe: the names are only used during the call, in which they live.
+            let context = unsafe Unmanaged.passUnretained(names).toOpaque()
+            let code = unsafe ext2fs_xattrs_iterate(
+                handle,
+                { name, _, _, context in
+                    guard let name = unsafe name, let context = unsafe context else { return 0 }
+                    unsafe Unmanaged<Names>.fromOpaque(context).takeUnretainedValue().list.append(String(cString: name))
+                    return 0
+                }, context)
+            guard code == 0 else { return code }
+            // The rest of a small file's content is kept as an attribute; the kernel doesn't list it.
+            for name in names.list.sorted() where name != "system.data" {
+                var value: UnsafeMutableRawPointer?
+                var length = 0
+                let code = unsafe ext2fs_xattr_get(handle, name, &value, &length)
+                guard code == 0 else { return code }
+                // Safe: the library has allocated `length` bytes, which are ours now.
+                unsafe attributes.append(
+                    ExtendedAttribute(
+                        name: name, value: [UInt8](UnsafeRawBufferPointer(start: value, count: length))))
+                unsafe ext2fs_free_mem(&value)
+            }
+            return 0
+        }
+        return attributes
+    }
+
+    /// Adds attributes to a file that has none.
+    func setAttributes(of file: FileID, _ attributes: [ExtendedAttribute]) throws(GuestError) {
+        guard !attributes.isEmpty else { return }
+        unsafe try withAttributes(of: file, "the extended attributes of inode \(file.number) can't be written") { handle in
+            for attribute in attributes {
+                let code = unsafe attribute.value.withUnsafeBytes { value in
+                    // Safe: the library copies the value.
+                    unsafe ext2fs_xattr_set(handle, attribute.name, value.baseAddress, value.count)
+                }
+                guard code == 0 else { return code }
+            }
+            return 0
+        }
+    }
+
+    /// What collects names.
+    private final class Names {
+        var list: [String] = []
+    }
+
+    /// Calls `body` with the library's table of a file's attributes, as it has read it.
+    private func withAttributes(
+        of file: FileID, _ what: String, _ body: (OpaquePointer) -> errcode_t
+    ) throws(GuestError) {
+        let filesystem = unsafe library.filesystem
+        try library.call(what) {
+            var opened: OpaquePointer?
+            let code = unsafe ext2fs_xattrs_open(filesystem, UInt32(file.number), &opened)
+            guard code == 0, let handle = unsafe opened else { return code }
+            defer { unsafe ext2fs_xattrs_close(&opened) }
+            let readCode = unsafe ext2fs_xattrs_read(handle)
+            return unsafe readCode == 0 ? body(handle) : readCode
+        }
+    }
+}
