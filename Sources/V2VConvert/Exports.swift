@@ -13,6 +13,8 @@
 @_exported public import struct DiskImage.SnapshotInfo
 @_exported public import enum DiskImage.SnapshotSelector
 @_exported public import enum DiskImage.VHDSize
+@_exported public import struct GuestFixups.FixupResult
+@_exported public import struct GuestFixups.GuestDescription
 @_exported public import struct VHDFormat.VHDOptions
 @_exported public import struct VHDXFormat.VHDXOptions
 @_exported public import struct VMDKFormat.VMDKOptions

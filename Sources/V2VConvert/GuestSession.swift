@@ -22,8 +22,19 @@ struct GuestSession {
         machine = Machine(devices)
     }
 
+    /// Makes the changes of `fixup` in the overlays.
+    /// - Throws: `outputFailed` if one has failed in the middle: then the overlays are good for nothing.
+    func run(_ fixup: Fixup) throws(ImageError) -> FixupResult {
+        do throws(GuestError) {
+            let report = try fixup.run(on: machine)
+            return FixupResult(report, changedBytes: changedBytes)
+        } catch {
+            throw ImageError(.outputFailed, "the guest can't be fixed: \(error.message)")
+        }
+    }
+
     /// Bytes that the overlays have.
-    var changedBytes: UInt64 { devices.reduce(0) { $0 + $1.changedBytes } }
+    private var changedBytes: UInt64 { devices.reduce(0) { $0 + $1.changedBytes } }
 
     /// Whether disk `number` has changes.
     func isChanged(_ number: Int) -> Bool { devices[number].changedBytes > 0 }

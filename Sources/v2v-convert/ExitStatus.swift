@@ -8,6 +8,8 @@ enum ExitStatus {
     static let different: Int32 = 1
     /// The conversion was completed, but parts of the input were lost (`--salvage`).
     static let salvaged: Int32 = 3
+    /// The conversion was completed, but the guest may not boot, or not have its network (`--fixup`).
+    static let fixupIncomplete: Int32 = 4
     /// `check`: the image could not be checked, whatever the reason, wrong usage included. These are qemu-img's; 2 and 3
     /// tell of what was found.
     static let unchecked: Int32 = 1

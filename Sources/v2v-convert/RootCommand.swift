@@ -8,7 +8,8 @@ struct RootCommand: ParsableCommand {
         version: Version.current,
         subcommands: [
             ConvertCommand.self, InfoCommand.self, CheckCommand.self, CompareCommand.self, ChecksumCommand.self,
-            MapCommand.self, SnapshotCommand.self, MeasureCommand.self, CreateCommand.self, ResizeCommand.self,
+            MapCommand.self, SnapshotCommand.self, InspectCommand.self, FixupCommand.self, MeasureCommand.self,
+            CreateCommand.self, ResizeCommand.self,
             RebaseCommand.self,
         ],
         defaultSubcommand: ConvertCommand.self)

@@ -1,0 +1,48 @@
+import Conversion
+import DiskImage
+public import GuestFixups
+
+/// Looks at the guest in disk images: how the disks are divided, what is installed on them, and what would have to be changed
+/// to make it boot on KVM. Nothing is written, and no privileges are needed.
+public struct GuestInspection: Sendable {
+    /// The machine's disks, in its order.
+    public var sources: [DiskImageSource]
+    /// How the guest would be fixed.
+    public var options = FixupOptions()
+
+    /// The guest in `sources`.
+    public init(_ sources: [DiskImageSource]) {
+        self.sources = sources
+    }
+
+    /// What is on the disks.
+    /// - Throws: `ImageError`: about an image that can't be opened or read.
+    public func describe() async throws -> GuestDescription {
+        try await Job.run(progress: nil) { (_) throws(ImageError) in
+            GuestDescription(try open().machine)
+        }
+    }
+
+    /// What a fixup would change.
+    /// - Throws: `ImageError`: about an image that can't be opened or read, or about the options.
+    public func plan() async throws -> FixupResult {
+        try await Job.run(progress: nil) { (_) throws(ImageError) in
+            let fixup = try options.makeFixup()
+            return try open().run(fixup)
+        }
+    }
+
+    private func open() throws(ImageError) -> GuestSession {
+        var maps: [any DiskMap] = []
+        for source in sources {
+            let (reader, _) = try source.open()
+            if let stream = try source.makeStream(reader) {
+                throw ImageError(
+                    .invalidOption, "the guest in what comes front to back can't be looked at",
+                    advice: "save the input to a file", path: stream.path)
+            }
+            maps.append(try source.makeMap(reader))
+        }
+        return try GuestSession(maps)
+    }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import V2VConvert
+
+/// How a guest is fixed: what `convert` and `fixup` share.
+struct GuestOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Keep this name for the interface with this address, where the guest's configuration does not tell: "
+                + "00:50:56:01:02:03=ens192. Repeat it for more.", valueName: "address=name"))
+    var nic: [String] = []
+
+    @Option(
+        name: .long,
+        help: "Interfaces keep the names that they had (keep), or get those that the new hardware gives (none).")
+    var nicNames: NICNames = .keep
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Directory with manifests of your own, beside the built-in ones.", valueName: "directory"),
+        completion: .directory)
+    var manifest: [String] = []
+
+    enum NICNames: String, ExpressibleByArgument, CaseIterable {
+        case keep, none
+    }
+
+    func options() throws(ImageError) -> FixupOptions {
+        var options = FixupOptions()
+        options.manifestDirectories = manifest
+        options.keepsInterfaceNames = nicNames == .keep
+        for pair in nic {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else {
+                throw ImageError(.invalidOption, "--nic takes ADDRESS=NAME, not \"\(pair)\"")
+            }
+            options.interfaceNames[String(parts[0])] = String(parts[1])
+        }
+        return options
+    }
+}
