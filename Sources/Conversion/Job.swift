@@ -1,6 +1,6 @@
 package import DiskImage
 import Locking
-import Synchronization
+package import Synchronization
 
 /// What all threads of a conversion share: the first failure, and counters.
 package final class Job: Sendable {
@@ -11,11 +11,11 @@ package final class Job: Sendable {
     /// Bytes to copy; ``unknownTotal`` if they are not known.
     private let totalBytes = Atomic<UInt64>(unknownTotal)
     private static let unknownTotal = UInt64.max
-    let copiedBytes = Atomic<UInt64>(0)
-    let readBytes = Atomic<UInt64>(0)
-    let writtenBytes = Atomic<UInt64>(0)
-    let sharedBytes = Atomic<UInt64>(0)
-    let storedBytes = Atomic<UInt64>(0)
+    package let copiedBytes = Atomic<UInt64>(0)
+    package let readBytes = Atomic<UInt64>(0)
+    package let writtenBytes = Atomic<UInt64>(0)
+    package let sharedBytes = Atomic<UInt64>(0)
+    package let storedBytes = Atomic<UInt64>(0)
 
     package init() {}
 

@@ -57,6 +57,17 @@ public struct FixupResult: Sendable, Encodable {
     }
 }
 
+extension FixupResult {
+    /// Nothing is changed, because something has failed in the middle.
+    package init(failure message: String) {
+        system = nil
+        changes = []
+        notes = [Note(code: FixupNote.Code.failed.rawValue, message: message, problem: true)]
+        complete = false
+        changedBytes = 0
+    }
+}
+
 extension FixupResult.Change {
     init(_ change: FileChange) {
         path = change.path

@@ -15,8 +15,10 @@ extension Converter {
         for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
 
         let losses = source.salvages ? Losses() : nil
+        let fixed = try fixup.map { options throws(ImageError) in try FixedGuest.make(source, reader, options) }
+        let fixupResult = fixed?.result
         let content = try makeContent(
-            reader, over: try target.openBackingFile(&format, opener: opener), losses: losses, job)
+            reader, over: try target.openBackingFile(&format, opener: opener), losses: losses, fixed, job)
         let virtualSize = try content.virtualSize.map { size throws(ImageError) in try diskSize(size) }
         let writer = try makeWriter(format, virtualSize: virtualSize, of: reader, salvages: losses != nil)
         let remarks = writer.warnings.map { "\(target.path): \($0)" }
@@ -58,13 +60,14 @@ extension Converter {
         report.warnings = info.warnings + found
         report.lost = losses?.ranges ?? []
         report.isVerified = verification != nil
+        report.fixup = fixupResult
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))
         return report
     }
 
     private func makeContent(
-        _ reader: any ImageReader, over backing: (any DiskMap)?, losses: Losses?, _ job: Job
+        _ reader: any ImageReader, over backing: (any DiskMap)?, losses: Losses?, _ fixed: FixedGuest?, _ job: Job
     ) throws(ImageError) -> Content {
         if let stream = try source.makeStream(reader) {
             guard backing == nil else {
@@ -74,7 +77,9 @@ extension Converter {
             }
             return .stream(stream, warnings: stream.info.warnings.count)
         }
-        let disk = CopySource(try makeMap(reader, losses: losses), over: backing)
+        var map: any DiskMap = try makeMap(reader, losses: losses)
+        if let changes = fixed?.changes { map = LayeredMap(changes, over: map) }
+        let disk = CopySource(map, over: backing)
         return .disk(disk, dataBytes: try Survey(disk) { job.isStopped }.dataBytes)
     }
 

@@ -31,6 +31,10 @@ public struct Converter: Sendable {
     /// converted, and at the end the tables, by opening the image. What was compressed is inflated and compared. Not for
     /// streams.
     public var verifies = false
+    /// Changes the guest in the output so that it boots on KVM with virtio and keeps the names of its network interfaces; nil
+    /// to copy it as it is. What can't be done is told in the report's `fixup`; the disk is converted all the same. Not for
+    /// input that comes front to back.
+    public var fixup: FixupOptions?
     /// Where details that are no errors go.
     public var logger = Logger(label: "v2v-convert")
 

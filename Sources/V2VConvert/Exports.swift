@@ -1,6 +1,5 @@
 // The vocabulary of the public API lives in lower modules; whoever imports V2VConvert has it.
 @_exported public import struct Conversion.ConversionProgress
-@_exported public import struct Conversion.ConversionReport
 @_exported public import enum Conversion.Reflink
 @_exported public import struct DiskImage.CheckFinding
 @_exported public import enum DiskImage.DeflateWindow

@@ -200,6 +200,15 @@ struct ConvertCommand: AsyncParsableCommand {
     )
     var verify = false
 
+    @Flag(
+        name: .long,
+        help:
+            "Change the guest so that it boots on KVM with virtio and keeps its network. The exit status is 4 if not all could be done."
+    )
+    var fixup = false
+
+    @OptionGroup var guest: GuestOptions
+
     @Flag(name: [.customShort("v"), .long], help: "Say on standard error what is chosen and why.")
     var verbose = false
 
@@ -212,7 +221,11 @@ struct ConvertCommand: AsyncParsableCommand {
             if json { try JSONOutput.print(report, besideData: writesToStandardOutput) }
             for range in report.lost { Terminal.error(Summary.text(range)) }
             if !quiet { Terminal.error(Summary.text(report)) }
+            if !quiet, let fixup = report.fixup {
+                Terminal.write(GuestText.text(fixup, isDone: true, withDiffs: verbose))
+            }
             if !report.lost.isEmpty { throw ExitCode(ExitStatus.salvaged) }
+            if report.fixup?.complete == false { throw ExitCode(ExitStatus.fixupIncomplete) }
         } catch let error as ImageError {
             if json { try JSONOutput.print(error, besideData: writesToStandardOutput) }
             throw error
@@ -251,6 +264,7 @@ struct ConvertCommand: AsyncParsableCommand {
         converter.reflink = reflink
         converter.usesDirectIO = !buffered
         converter.verifies = verify
+        if fixup { converter.fixup = try guest.options() }
         converter.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: verbose ? .debug : .warning) }
         return converter
     }

@@ -20,6 +20,8 @@ package struct FixupNote: Equatable, Sendable {
         case nothingToDo = "nothing-to-do"
         /// The guest's own tools will have to be told.
         case rebuildNotConfigured = "rebuild-not-configured"
+        /// A change has failed in the middle, so nothing was changed.
+        case failed
         /// Something about the machine that a person should know.
         case advice
     }

@@ -1,4 +1,6 @@
+import Conversion
 public import DiskImage
+public import GuestFixups
 import Synchronization
 
 /// What a conversion did.
@@ -34,8 +36,10 @@ public struct ConversionReport: Sendable, Encodable {
     public var lost: [LostRange]
     /// Whether the output was read back from the device, and is what was written.
     public var isVerified: Bool
+    /// What was changed in the guest so that it boots on KVM; nil if that was not asked for.
+    public var fixup: FixupResult?
 
-    package init(
+    init(
         source: String, sourceFormat: String, target: String, targetFormat: String, virtualSize: UInt64
     ) {
         self.source = source
@@ -56,7 +60,7 @@ public struct ConversionReport: Sendable, Encodable {
     }
 
     /// Takes the counters of a finished job.
-    package mutating func finish(_ job: Job, fileSize: UInt64, seconds: Double) {
+    mutating func finish(_ job: Job, fileSize: UInt64, seconds: Double) {
         bytesRead = job.readBytes.load(ordering: .relaxed)
         bytesWritten = job.writtenBytes.load(ordering: .relaxed)
         bytesShared = job.sharedBytes.load(ordering: .relaxed)
@@ -82,5 +86,6 @@ public struct ConversionReport: Sendable, Encodable {
         case warnings
         case lost
         case isVerified = "verified"
+        case fixup
     }
 }
