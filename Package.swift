@@ -123,6 +123,7 @@ let package = Package(
         tests("ApplianceFormat"),
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
+        tests("GuestDisk", ["DiskImage"]),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("FuzzTargets"),

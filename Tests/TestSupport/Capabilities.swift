@@ -15,6 +15,20 @@ package enum Capabilities {
     }
 }
 
+/// A file as a block device, as long as its owner lives.
+package final class LoopDevice: Sendable {
+    package let path: String
+
+    package init(_ file: String, sectorSize: Int = 512) throws {
+        path = try Tool.check("losetup", ["-f", "--show", "-b", "\(sectorSize)", file])
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    deinit {
+        _ = try? Tool.run("losetup", ["-d", path])
+    }
+}
+
 /// A filesystem in a file, mounted as long as its owner lives.
 package final class LoopMount: Sendable {
     package let path: String
