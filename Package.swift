@@ -75,7 +75,7 @@ let package = Package(
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
         layer("ExtFilesystem", ["ByteLayout", "CExt2fs", "GuestDisk", "Locking"]),
         .target(
-            name: "GuestFixups", dependencies: ["ByteLayout", "ExtFilesystem", "GuestDisk", system, yams],
+            name: "GuestFixups", dependencies: ["ByteLayout", "DiskImage", "ExtFilesystem", "GuestDisk", system, yams],
             // Part of the program, which needs no files beside it.
             resources: [.embedInCode("Resources")], swiftSettings: rules),
         layer(

@@ -5,6 +5,7 @@ package struct OVAReader: ImageReader {
     package static let format = ImageFormat.ova
     package static let describesMachine = true
     private let appliance: Appliance
+    package let networkAdapters: [NetworkAdapter]
     private let companions: [(key: String, value: InfoValue)]
 
     /// Real archives have a dozen members; the disks may be cut into chunks of 2 GiB.
@@ -33,9 +34,11 @@ package struct OVAReader: ImageReader {
                 MemberNames.find($0, among: members, of: name)?.identity
             }
         }
+        let envelope = try OVFEnvelope(file: description)
+        networkAdapters = envelope.networkAdapters
         appliance = Appliance(
-            file: file, format: .ova, disks: try OVFEnvelope(file: description).applianceDisks(of: description),
-            opener: opener, digests: digests)
+            file: file, format: .ova, disks: try envelope.applianceDisks(of: description), opener: opener,
+            digests: digests)
         companions = [("manifest", stem + ".mf"), ("certificate", stem + ".cert")].filter { members[$0.1] != nil }
             .map { ($0, .string($1)) }
     }

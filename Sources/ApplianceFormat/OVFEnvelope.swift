@@ -29,6 +29,8 @@ struct OVFEnvelope {
     private(set) var files: [String: File] = [:]
     /// In the order of the text.
     private(set) var disks: [Disk] = []
+    /// In the order of the text.
+    private(set) var networkAdapters: [NetworkAdapter] = []
 
     /// Longest OVF that is read, in bytes. Real ones have some ten thousand.
     static let maximumLength: UInt64 = 4 << 20
@@ -36,6 +38,9 @@ struct OVFEnvelope {
     private static let maximumDisks = 1024
     private static let maximumFiles = 10_000
     private static let diskResource = "17"
+    private static let adapterResource = "10"
+    /// How VMware's extension of an item calls the slot.
+    private static let slotKey = "slotInfo.pciSlotNumber"
 
     /// Whether text is, or was meant to be, an OVF, as far as it is there.
     static func isRecognisable(_ prefix: [UInt8]) -> Bool {
@@ -77,8 +82,11 @@ struct OVFEnvelope {
                     throw XMLScanner.Invalid(offset: 0, message: "the root element is \"\(name)\", not \"Envelope\"")
                 }
                 enter(name, attributes, in: path.last)
+                if name == "Config", attributes["key"] == Self.slotKey { item[Self.slotKey] = attributes["value"] }
                 path.append(name)
-                guard files.count <= Self.maximumFiles, disks.count <= Self.maximumDisks else {
+                guard files.count <= Self.maximumFiles, disks.count <= Self.maximumDisks,
+                    networkAdapters.count <= Self.maximumDisks
+                else {
                     throw XMLScanner.Invalid(offset: 0, message: "it lists more files or disks than a machine can have")
                 }
             case .text(let text):
@@ -87,8 +95,8 @@ struct OVFEnvelope {
                 }
             case .end(let name):
                 path.removeLast()
-                // Version 2 calls the item of a disk StorageItem.
-                if name == "Item" || name == "StorageItem" {
+                // Version 2 calls the item of a disk StorageItem, and that of an adapter EthernetPortItem.
+                if ["Item", "StorageItem", "EthernetPortItem"].contains(name) {
                     enterItem(item)
                     item = [:]
                 }
@@ -122,6 +130,12 @@ struct OVFEnvelope {
 
     /// A disk may be a file that no `Disk` mentions.
     private mutating func enterItem(_ item: [String: String]) {
+        if item["ResourceType"]?.trimmingBlanks == Self.adapterResource {
+            networkAdapters.append(
+                NetworkAdapter(
+                    address: item["Address"]?.trimmingBlanks,
+                    slot: item[Self.slotKey].flatMap { Int($0.trimmingBlanks) }))
+        }
         guard item["ResourceType"]?.trimmingBlanks == Self.diskResource,
             let resource = item["HostResource"]?.trimmingBlanks, let marker = resource.firstRange(of: "/file/")
         else { return }

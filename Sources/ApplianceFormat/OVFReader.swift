@@ -5,6 +5,7 @@ package struct OVFReader: ImageReader {
     package static let format = ImageFormat.ovf
     package static let describesMachine = true
     private let appliance: Appliance
+    package let networkAdapters: [NetworkAdapter]
 
     package static func recognises(_ probe: ProbeData) -> Bool { OVFEnvelope.isRecognisable(probe.prefix) }
 
@@ -16,9 +17,10 @@ package struct OVFReader: ImageReader {
                         .joined() + $0)
             }
         }
+        let envelope = try OVFEnvelope(file: file)
+        networkAdapters = envelope.networkAdapters
         appliance = Appliance(
-            file: file, format: .ovf, disks: try OVFEnvelope(file: file).applianceDisks(of: file), opener: opener,
-            digests: digests)
+            file: file, format: .ovf, disks: try envelope.applianceDisks(of: file), opener: opener, digests: digests)
     }
 
     /// The manifest beside the OVF, if there is one.

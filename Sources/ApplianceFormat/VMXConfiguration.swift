@@ -1,3 +1,5 @@
+import DiskImage
+
 /// The lines `key = "value"` of a VMX. Keys are case-insensitive; `|22` in a value is the character of that code, which
 /// could not be written otherwise.
 struct VMXConfiguration {
@@ -43,6 +45,22 @@ struct VMXConfiguration {
         }
         return found.sorted { ($0.controller, $0.bus, $0.unit) < ($1.controller, $1.bus, $1.unit) }.map(\.disk)
     }
+
+    /// The network adapters in the order of their numbers. VMware keeps the address that a person chose under another key than
+    /// the one it made itself.
+    var networkAdapters: [NetworkAdapter] {
+        (0..<Self.maximumAdapters).compactMap { number in
+            let prefix = "ethernet\(number)."
+            guard values[prefix + "present"]?.lowercased() == "true" else { return nil }
+            let isChosen = values[prefix + "addresstype"]?.lowercased() == "static"
+            return NetworkAdapter(
+                address: values[prefix + (isChosen ? "address" : "generatedaddress")],
+                slot: values[prefix + "pcislotnumber"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil })
+        }
+    }
+
+    /// As many as a machine can have.
+    private static let maximumAdapters = 10
 
     /// Whether what is at `place` is a disk that is there: not a CD drive, and not switched off.
     private func isDisk(_ place: String, _ fileName: String) -> Bool {

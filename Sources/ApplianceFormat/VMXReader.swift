@@ -5,6 +5,7 @@ package struct VMXReader: ImageReader {
     package static let format = ImageFormat.vmx
     package static let describesMachine = true
     private let appliance: Appliance
+    package let networkAdapters: [NetworkAdapter]
 
     /// Longest file that is read, in bytes. Real ones have a few thousand.
     private static let maximumLength: UInt64 = 1 << 20
@@ -20,8 +21,9 @@ package struct VMXReader: ImageReader {
             throw ImageError(
                 .inputFormat, "this is no VMX: it has neither config.version nor virtualHW.version", path: file.path)
         }
-        appliance = Appliance(
-            file: file, format: .vmx, disks: VMXConfiguration(parsing: bytes).disks, opener: opener)
+        let configuration = VMXConfiguration(parsing: bytes)
+        appliance = Appliance(file: file, format: .vmx, disks: configuration.disks, opener: opener)
+        networkAdapters = configuration.networkAdapters
     }
 
     package var info: ImageInfo { appliance.info() }

@@ -16,6 +16,9 @@ package protocol ImageReader: SendableMetatype {
 
     var info: ImageInfo { get }
 
+    /// The machine's network adapters, if this is the description of one.
+    var networkAdapters: [NetworkAdapter] { get }
+
     /// The map of the current state of the disk.
     func makeMap() throws(ImageError) -> sending any DiskMap
 
@@ -32,6 +35,8 @@ package protocol ImageReader: SendableMetatype {
 
 extension ImageReader {
     package static var describesMachine: Bool { false }
+
+    package var networkAdapters: [NetworkAdapter] { [] }
 
     package func makeStream() throws(ImageError) -> (any DiskStream)? { nil }
 

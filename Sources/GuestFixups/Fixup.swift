@@ -1,3 +1,4 @@
+package import DiskImage
 package import GuestDisk
 
 /// Makes a guest boot on KVM with virtio: applies rules to the system on a machine's disks.
@@ -8,6 +9,8 @@ package struct Fixup {
     package var manifests: ManifestSet
     /// Names of interfaces that the user or the machine's description demands.
     package var bindings: [NameBinding] = []
+    /// The machine's network adapters, as far as its description tells.
+    package var adapters: [NetworkAdapter] = []
     /// Whether interfaces keep their names.
     package var keepsInterfaceNames = true
 
@@ -45,7 +48,7 @@ package struct Fixup {
     private func decideNames(_ guest: LinuxGuest, _ editor: GuestEditor) throws(GuestError) -> [NameBinding] {
         guard keepsInterfaceNames else { return bindings }
         let interfaces = try NetworkConfiguration.interfaces(of: guest.tree)
-        let decided = NameBinding.decide(wanted: bindings, interfaces: interfaces)
+        let decided = NameBinding.decide(wanted: bindings, adapters: adapters, interfaces: interfaces)
         for note in decided.notes { editor.note(note) }
         return decided.bindings
     }

@@ -13,7 +13,8 @@ struct FixedGuest {
     static func make(
         _ source: DiskImageSource, _ reader: any ImageReader, _ options: FixupOptions
     ) throws(ImageError) -> sending FixedGuest {
-        let fixup = try options.makeFixup()
+        var fixup = try options.makeFixup()
+        fixup.adapters = reader.networkAdapters
         if let stream = try source.makeStream(reader) {
             throw ImageError(
                 .invalidOption, "the guest in what comes front to back can't be fixed on the way",

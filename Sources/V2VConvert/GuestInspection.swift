@@ -19,7 +19,7 @@ public struct GuestInspection: Sendable {
     /// - Throws: `ImageError`: about an image that can't be opened or read.
     public func describe() async throws -> GuestDescription {
         try await Job.run(progress: nil) { (_) throws(ImageError) in
-            GuestDescription(try open().machine)
+            GuestDescription(try open().session.machine)
         }
     }
 
@@ -27,12 +27,16 @@ public struct GuestInspection: Sendable {
     /// - Throws: `ImageError`: about an image that can't be opened or read, or about the options.
     public func plan() async throws -> FixupResult {
         try await Job.run(progress: nil) { (_) throws(ImageError) in
-            let fixup = try options.makeFixup()
-            return try open().run(fixup)
+            var fixup = try options.makeFixup()
+            let (session, adapters) = try open()
+            fixup.adapters = adapters
+            return try session.run(fixup)
         }
     }
 
-    private func open() throws(ImageError) -> GuestSession {
+    /// - Returns: also the network adapters that the description of the machine has.
+    private func open() throws(ImageError) -> (session: GuestSession, adapters: [NetworkAdapter]) {
+        var adapters: [NetworkAdapter] = []
         var maps: [any DiskMap] = []
         for source in sources {
             let (reader, _) = try source.open()
@@ -41,8 +45,9 @@ public struct GuestInspection: Sendable {
                     .invalidOption, "the guest in what comes front to back can't be looked at",
                     advice: "save the input to a file", path: stream.path)
             }
+            adapters += reader.networkAdapters
             maps.append(try source.makeMap(reader))
         }
-        return try GuestSession(maps)
+        return (try GuestSession(maps), adapters)
     }
 }

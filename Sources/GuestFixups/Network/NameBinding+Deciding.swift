@@ -1,35 +1,47 @@
+import DiskImage
 import GuestDisk
 
 extension NameBinding {
     /// Which interfaces must be bound to their names so that the guest keeps its addresses on other hardware.
     /// - Parameters:
-    ///   - wanted: what the user or the machine's description says; it comes first.
+    ///   - wanted: what the user says; it comes first.
+    ///   - adapters: what the machine's description says.
     ///   - interfaces: what the guest's configuration says.
     static func decide(
-        wanted: [NameBinding], interfaces: [NetworkInterface]
+        wanted: [NameBinding], adapters: [NetworkAdapter], interfaces: [NetworkInterface]
     ) -> (bindings: [NameBinding], notes: [FixupNote]) {
         var bindings = wanted
-        var notes: [FixupNote] = []
-        func isBound(_ name: String) -> Bool { bindings.contains { $0.name == name } }
-
-        for interface in interfaces where !interface.isPinned && !isBound(interface.name) {
-            guard let address = interface.address, !bindings.contains(where: { $0.match == .address(address) }) else {
-                continue
-            }
+        func isBound(_ interface: NetworkInterface) -> Bool { bindings.contains { $0.name == interface.name } }
+        func bind(_ interface: NetworkInterface, _ address: String) {
+            guard !bindings.contains(where: { $0.match == .address(address) }) else { return }
             bindings.append(NameBinding(.address(address), name: interface.name))
         }
-        let rest = interfaces.filter { !$0.isPinned && !isBound($0.name) && namesHardware($0.name) }
-        if interfaces.count == 1, let only = rest.first, wanted.isEmpty {
-            bindings.append(NameBinding(.onlyInterface, name: only.name))
-        } else {
-            notes += rest.map {
-                FixupNote(
-                    .interfaceNotPinned,
-                    "\($0.sources[0]) configures \($0.name), but nothing tells the address of that interface; "
-                        + "give it with --nic ADDRESS=\($0.name)", isProblem: true)
+
+        for interface in interfaces where !interface.isPinned && !isBound(interface) {
+            if let address = interface.address { bind(interface, address) }
+        }
+        for interface in interfaces where !interface.isPinned && !isBound(interface) {
+            if let address = adapters.first(where: { interface.isIn(slot: $0.slot) })?.normalisedAddress {
+                bind(interface, address)
             }
         }
-        return (bindings, notes)
+        let rest = interfaces.filter { !$0.isPinned && !isBound($0) && namesHardware($0.name) }
+        guard interfaces.count == 1, let only = rest.first, wanted.isEmpty, adapters.count <= 1 else {
+            return (bindings, rest.map(note))
+        }
+        if let address = adapters.first?.normalisedAddress {
+            bind(only, address)
+        } else {
+            bindings.append(NameBinding(.onlyInterface, name: only.name))
+        }
+        return (bindings, [])
+    }
+
+    private static func note(_ interface: NetworkInterface) -> FixupNote {
+        FixupNote(
+            .interfaceNotPinned,
+            "\(interface.sources[0]) configures \(interface.name), but nothing tells the address of that interface; "
+                + "give it with --nic ADDRESS=\(interface.name)", isProblem: true)
     }
 
     /// Whether a name tells where the interface is attached (systemd.net-naming-scheme(7)): by slot, path or index of the
@@ -44,4 +56,13 @@ extension NameBinding {
         let rest = name.dropFirst().drop(while: \.isNumber)
         return name.hasPrefix("p") && rest.hasPrefix("p") && rest.dropFirst().first?.isNumber == true
     }
+}
+
+extension NetworkInterface {
+    /// Whether udev gives its name to what is in the slot.
+    fileprivate func isIn(slot: Int?) -> Bool { slot.map { name == "ens\($0)" } ?? false }
+}
+
+extension NetworkAdapter {
+    fileprivate var normalisedAddress: String? { address.flatMap(HardwareAddress.normalised) }
 }
