@@ -11,6 +11,7 @@ struct ExtFeatures {
 
     enum Compatible {
         static let journal: UInt32 = 0x4
+        static let attributes: UInt32 = 0x8
     }
 
     enum Incompatible {
@@ -22,6 +23,7 @@ struct ExtFeatures {
         static let extents: UInt32 = 0x40
         static let is64Bit: UInt32 = 0x80
         static let dirData: UInt32 = 0x1000
+        static let inlineData: UInt32 = 0x8000
         /// All that can be read. Encrypted files are refused one by one.
         static let supported: UInt32 = 0x3_E7D6
     }
@@ -69,7 +71,8 @@ struct ExtFeatures {
         let oldReadOnly =
             ReadOnlyCompatible.sparseSuperblocks | ReadOnlyCompatible.largeFiles | ReadOnlyCompatible.btreeDirectories
         let hasJournal = compatible & Compatible.journal != 0
-        guard incompatible & ~(oldIncompatible | Incompatible.recover) == 0, readOnlyCompatible & ~oldReadOnly == 0 else {
+        guard incompatible & ~(oldIncompatible | Incompatible.recover) == 0, readOnlyCompatible & ~oldReadOnly == 0
+        else {
             return "ext4"
         }
         return hasJournal ? "ext3" : "ext2"

@@ -1,9 +1,11 @@
+import ByteLayout
 import CExt2fs
 package import GuestDisk
 
 extension ExtFilesystem {
     package func extendedAttributes(of file: FileID) throws(GuestError) -> [ExtendedAttribute] {
         _ = try inode(file)
+        guard superblock.hasAttributes else { return [] }
         var attributes: [ExtendedAttribute] = []
         unsafe try withAttributes(of: file, "the extended attributes of inode \(file.number) can't be read") { handle in
             let names = Names()
@@ -24,20 +26,36 @@ extension ExtFilesystem {
                 let code = unsafe ext2fs_xattr_get(handle, name, &value, &length)
                 guard code == 0 else { return code }
                 // Safe: the library has allocated `length` bytes, which are ours now.
-                unsafe attributes.append(
-                    ExtendedAttribute(
-                        name: name, value: [UInt8](UnsafeRawBufferPointer(start: value, count: length))))
+                let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: value, count: length))
                 unsafe ext2fs_free_mem(&value)
+                attributes.append(
+                    ExtendedAttribute(
+                        name: name,
+                        value: name.hasPrefix("system.posix_acl_") ? Self.withUndefinedIdentifiers(bytes) : bytes))
             }
             return 0
         }
         return attributes
     }
 
+    /// An access control list, with -1 for who is meant by entries that name nobody, as the kernel has it. The library puts 0.
+    ///
+    /// A version of 4 bytes, then entries: what kind (2 bytes), permissions (2 bytes), who (4 bytes).
+    private static func withUndefinedIdentifiers(_ list: [UInt8]) -> [UInt8] {
+        let namedKinds: [UInt16] = [2, 8]
+        var list = list
+        for offset in stride(from: 4, through: list.count - 8, by: 8)
+        where !namedKinds.contains(list.littleEndian(UInt16.self, at: offset)) {
+            list.storeLittleEndian(UInt32.max, at: offset + 4)
+        }
+        return list
+    }
+
     /// Adds attributes to a file that has none.
     func setAttributes(of file: FileID, _ attributes: [ExtendedAttribute]) throws(GuestError) {
         guard !attributes.isEmpty else { return }
-        unsafe try withAttributes(of: file, "the extended attributes of inode \(file.number) can't be written") { handle in
+        unsafe try withAttributes(of: file, "the extended attributes of inode \(file.number) can't be written") {
+            handle in
             for attribute in attributes {
                 let code = unsafe attribute.value.withUnsafeBytes { value in
                     // Safe: the library copies the value.

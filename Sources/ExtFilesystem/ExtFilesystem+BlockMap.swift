@@ -81,7 +81,9 @@ extension ExtFilesystem {
             unsafe ext2fs_block_iterate3(
                 filesystem, UInt32(file.number), limit, nil,
                 { _, block, logical, _, _, context in
-                    guard let block = unsafe block?.pointee, let context = unsafe context, logical >= 0 else { return 0 }
+                    guard let block = unsafe block?.pointee, let context = unsafe context, logical >= 0 else {
+                        return 0
+                    }
                     let collector = unsafe Unmanaged<Collector>.fromOpaque(context).takeUnretainedValue()
                     ExtFilesystem.append(
                         BlockRun(logical: UInt64(logical), physical: block, count: 1, isWritten: true),

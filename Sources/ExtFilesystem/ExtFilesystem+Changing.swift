@@ -98,37 +98,6 @@ extension ExtFilesystem {
         }
     }
 
-    /// Makes `content` what a file has, allocating and freeing blocks.
-    func write(_ content: [UInt8], to file: FileID) throws(GuestError) {
-        let filesystem = unsafe library.filesystem
-        try library.call("inode \(file.number) can't be written") {
-            var opened: ext2_file_t?
-            let code = unsafe ext2fs_file_open(filesystem, UInt32(file.number), EXT2_FILE_WRITE, &opened)
-            guard code == 0, let open = unsafe opened else { return code }
-            var result = unsafe Self.write(content, to: open)
-            if result == 0 { result = unsafe ext2fs_file_set_size2(open, ext2_off64_t(content.count)) }
-            let closed = unsafe ext2fs_file_close(open)
-            return result == 0 ? closed : result
-        }
-    }
-
-    private static func write(_ content: [UInt8], to file: ext2_file_t) -> errcode_t {
-        unsafe content.withUnsafeBytes { bytes in
-            var position = 0
-            while position < bytes.count {
-                // Safe: the part is inside the content, which is only read.
-                let part = unsafe bytes[position..<min(position + 1 << 20, bytes.count)]
-                var written: UInt32 = 0
-                let code = unsafe ext2fs_file_write(
-                    file, UnsafeRawBufferPointer(rebasing: part).baseAddress, UInt32(part.count), &written)
-                guard code == 0 else { return code }
-                guard written > 0 else { return EXT2_ET_SHORT_WRITE }
-                position += Int(written)
-            }
-            return 0
-        }
-    }
-
     package func flush() throws(GuestError) {
         if let failure { throw failure }
         guard isChanged else { return }

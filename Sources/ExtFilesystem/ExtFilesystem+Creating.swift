@@ -40,6 +40,9 @@ extension ExtFilesystem {
         guard try lookUp(name, in: directory) == nil else {
             throw GuestError(.unsupported, "there is already a file of that name")
         }
+        guard content.attributes.isEmpty || superblock.hasAttributes else {
+            throw GuestError(.unsupported, "the filesystem has no extended attributes")
+        }
         if case .directory = content.content, !(2..<Self.maximumLinks).contains(parent.links) {
             throw GuestError(.unsupported, "directory \(directory.number) has too many directories")
         }

@@ -5,7 +5,9 @@ extension ExtSuperblock {
     /// - Throws: `damaged` if the fields contradict each other or the device, so that libext2fs need not be trusted to notice;
     ///   `unsupported` if there is a feature without which nothing can be read.
     init(_ device: any BlockDevice) throws(GuestError) {
-        guard try Self.recognises(device) else { throw GuestError(.damaged, "there is no ext2, ext3 or ext4 superblock") }
+        guard try Self.recognises(device) else {
+            throw GuestError(.damaged, "there is no ext2, ext3 or ext4 superblock")
+        }
         let bytes = try device.read(at: Self.offset, count: Self.length)
         let isDynamic = bytes.littleEndian(UInt32.self, at: 76) > 0
         guard bytes.littleEndian(UInt32.self, at: 76) <= 1 else {
@@ -17,7 +19,8 @@ extension ExtSuperblock {
             readOnlyCompatible: isDynamic ? bytes.littleEndian(UInt32.self, at: 100) : 0)
         guard features.unsupported.isEmpty else {
             throw GuestError(
-                .unsupported, "the filesystem has features that are not known: \(features.unsupported.joined(separator: ", "))"
+                .unsupported,
+                "the filesystem has features that are not known: \(features.unsupported.joined(separator: ", "))"
             )
         }
         let logBlockSize = bytes.littleEndian(UInt32.self, at: 24)
@@ -55,7 +58,8 @@ extension ExtSuperblock {
         try require(firstDataBlock <= 1 && blockCount > firstDataBlock, "number of blocks")
         guard blockCount <= device.size / UInt64(blockSize) else {
             throw GuestError(
-                .damaged, "the filesystem has \(blockCount) blocks of \(blockSize) bytes, the device \(device.size) bytes")
+                .damaged,
+                "the filesystem has \(blockCount) blocks of \(blockSize) bytes, the device \(device.size) bytes")
         }
         let logClusterSize = bytes.littleEndian(UInt32.self, at: 28)
         let isBigalloc = has(readOnlyCompatible: ExtFeatures.ReadOnlyCompatible.bigalloc)
@@ -80,7 +84,8 @@ extension ExtSuperblock {
     ) throws(GuestError) {
         let is64Bit = has(incompatible: ExtFeatures.Incompatible.is64Bit)
         let size = is64Bit ? Int(bytes.littleEndian(UInt16.self, at: 254)) : 32
-        try require(size.nonzeroBitCount == 1 && size >= (is64Bit ? 64 : 32) && size <= 1024, "size of group descriptors")
+        try require(
+            size.nonzeroBitCount == 1 && size >= (is64Bit ? 64 : 32) && size <= 1024, "size of group descriptors")
         let blocks = groups.dividedUp(by: UInt64(blockSize / size))
         try require(blocks < blockCount, "number of groups")
         try require(bytes.littleEndian(UInt32.self, at: 260) <= blocks, "first meta block group")

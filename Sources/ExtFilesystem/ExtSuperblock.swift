@@ -33,6 +33,12 @@ struct ExtSuperblock {
     func has(incompatible bit: UInt32) -> Bool { features.incompatible & bit != 0 }
     func has(readOnlyCompatible bit: UInt32) -> Bool { features.readOnlyCompatible & bit != 0 }
 
+    /// Files can have extended attributes.
+    var hasAttributes: Bool {
+        features.compatible & ExtFeatures.Compatible.attributes != 0
+            || has(incompatible: ExtFeatures.Incompatible.inlineData)
+    }
+
     /// The journal has changes that aren't in place.
     var needsRecovery: Bool {
         features.compatible & ExtFeatures.Compatible.journal != 0 && has(incompatible: ExtFeatures.Incompatible.recover)

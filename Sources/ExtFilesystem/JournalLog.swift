@@ -10,6 +10,7 @@ struct JournalLog {
     private(set) var changes: [JournalReplay.Change] = []
     /// The last complete transaction that revokes a block.
     private(set) var revoked: [UInt64: UInt32] = [:]
+    /// Number of the transaction after the last complete one.
     private(set) var nextSequence: UInt32
 
     /// Of the transaction that is being read.
@@ -80,7 +81,8 @@ struct JournalLog {
     /// Takes the transaction over; false if the log ends before it.
     private mutating func commit(_ block: JournalBlock, _ isValid: Bool) throws(GuestError) -> Bool {
         let hasTransactionChecksum = journal.superblock.compatible & JournalSuperblock.Compatible.checksum != 0
-        let isWhole = isValid
+        let isWhole =
+            isValid
             && (!hasTransactionChecksum || block.acceptsTransactionChecksum(transactionChecksum.value))
         if isSuspect || !isWhole {
             if block.committed < lastCommitted { return false }

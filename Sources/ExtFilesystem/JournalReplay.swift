@@ -13,7 +13,7 @@ struct JournalReplay {
 
     /// The last change of each block of the filesystem.
     private(set) var changes: [UInt64: Change] = [:]
-    /// Number of the transaction after the last complete one.
+    /// Number of the next transaction: one is left out, so that what is left in the log can't look like its continuation.
     let nextSequence: UInt32
 
     /// Most changes that are kept in memory, 64 MiB: blocks of 2 GiB of log at the smallest size.
@@ -27,12 +27,14 @@ struct JournalReplay {
         }
         var log = JournalLog(journal)
         try log.scan()
-        nextSequence = log.nextSequence
-        try Self.refuseFastCommits(journal, expected: nextSequence)
+        nextSequence = log.nextSequence &+ 1
+        try Self.refuseFastCommits(journal, expected: log.nextSequence)
         guard log.changes.count <= Self.maximumChanges else { throw Journal.unclean("it is too large") }
         for change in log.changes {
             // A revocation is of its own transaction too. Numbers wrap.
-            if let revoked = log.revoked[change.tag.block], Int32(bitPattern: change.sequence &- revoked) <= 0 { continue }
+            if let revoked = log.revoked[change.tag.block], Int32(bitPattern: change.sequence &- revoked) <= 0 {
+                continue
+            }
             guard change.tag.block < journal.filesystemBlocks else {
                 throw Journal.unclean("it has a block that is outside the filesystem")
             }
@@ -67,8 +69,9 @@ struct JournalReplay {
     /// Fast commits say what was done to files, not what blocks are like; they count if they follow the last transaction.
     private static func refuseFastCommits(_ journal: Journal, expected: UInt32) throws(GuestError) {
         guard journal.superblock.has(JournalSuperblock.Incompatible.fastCommit) else { return }
-        let bytes = try journal.block(journal.superblock.end)
-        // A head, with the number of the transaction that would be next.
+        // The block behind the ring is not used. There is a head, with the number of the transaction that would be next.
+        guard journal.superblock.end + 1 < journal.superblock.length else { return }
+        let bytes = try journal.block(journal.superblock.end + 1)
         guard bytes.littleEndian(UInt16.self, at: 0) == 9, bytes.littleEndian(UInt32.self, at: 8) == expected else {
             return
         }

@@ -56,7 +56,8 @@ extension JournalSuperblock {
         func require(_ condition: Bool, _ why: String) throws(GuestError) {
             guard condition else { throw Journal.unclean(why) }
         }
-        try require(bytes.count >= Self.size && bytes.bigEndian(UInt32.self, at: 0) == Journal.magic, "it has no header")
+        try require(
+            bytes.count >= Self.size && bytes.bigEndian(UInt32.self, at: 0) == Journal.magic, "it has no header")
         let version = bytes.bigEndian(UInt32.self, at: 4)
         try require(version == 3 || version == 4, "its header is of an unknown type")
         try require(

@@ -32,7 +32,9 @@ struct JournalTag: Equatable {
         var tags: [JournalTag] = []
         var offset = JournalBlock.headerLength
         while offset + length <= end {
-            let flags = isV3 ? bytes.bigEndian(UInt32.self, at: offset + 4) : UInt32(bytes.bigEndian(UInt16.self, at: offset + 6))
+            let flags =
+                isV3
+                ? bytes.bigEndian(UInt32.self, at: offset + 4) : UInt32(bytes.bigEndian(UInt16.self, at: offset + 6))
             let upper = is64Bit ? UInt64(bytes.bigEndian(UInt32.self, at: offset + 8)) : 0
             tags.append(
                 JournalTag(
