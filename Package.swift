@@ -72,6 +72,7 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
+        layer("XFSFilesystem", ["ByteLayout", "GuestDisk"]),
         layer("GuestFixups", ["ByteLayout", "GuestDisk", yams]),
         layer(
             "Conversion",
@@ -118,6 +119,7 @@ let package = Package(
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
+        tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(
