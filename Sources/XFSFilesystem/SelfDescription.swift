@@ -28,9 +28,12 @@ struct SelfDescription {
     /// The checksum of `bytes` whose own place is at `field`.
     static func checksum(of bytes: [UInt8], field: Int) -> UInt32 {
         var checksum = CRC32C()
-        var cleared = bytes
-        cleared.storeLittleEndian(UInt32(0), at: field)
-        checksum.update(cleared)
+        // Safe: the field is inside every block that has one, and the array's bytes are read during the call only.
+        unsafe bytes.withUnsafeBytes { buffer in
+            unsafe checksum.update(UnsafeRawBufferPointer(rebasing: buffer[..<field]))
+            checksum.update([0, 0, 0, 0])
+            unsafe checksum.update(UnsafeRawBufferPointer(rebasing: buffer[(field + 4)...]))
+        }
         return checksum.value
     }
 

@@ -57,7 +57,7 @@ struct AwkwardTree {
         try write("holes", [(3 * blockSize, Self.bytes(100)), (400_000, Self.bytes(5000))], size: 900_001)
         try write("only a hole", [], size: 100_000)
         // Every other block, so that no extents can be joined: the list becomes a tree.
-        try write("fragmented", (0..<1200).map { (2 * $0 * blockSize, Self.bytes(blockSize / 2, seed: UInt64($0))) })
+        try write("fragmented", (0..<600).map { (2 * $0 * blockSize, Self.bytes(blockSize / 2, seed: UInt64($0))) })
         try Tool.check(
             "xfs_io",
             [
@@ -83,7 +83,7 @@ struct AwkwardTree {
     }
 
     private func directories() throws {
-        for (name, count) in [("empty", 0), ("short", 4), ("block", 20), ("leaf", 400), ("node", entries)] {
+        for (name, count) in [("empty", 0), ("short", 4), ("block", 20), ("leaf", 200), ("node", entries)] {
             try require(mkdir(path(name), 0o1755) == 0)
             for index in 0..<count {
                 let file = "\(name)/" + String(repeating: "long ", count: index % 7) + "\(index)"
@@ -96,11 +96,11 @@ struct AwkwardTree {
         }
         // Gaps, and entries of the index that are no longer used.
         try require(mkdir(path("gaps"), 0o700) == 0)
-        for index in 0..<900 { try require(link(path("owned"), path("gaps/entry \(index)")) == 0) }
-        for index in 0..<900 where index % 3 != 0 { try require(unlink(path("gaps/entry \(index)")) == 0) }
+        for index in 0..<600 { try require(link(path("owned"), path("gaps/entry \(index)")) == 0) }
+        for index in 0..<600 where index % 3 != 0 { try require(unlink(path("gaps/entry \(index)")) == 0) }
         // Names with the same hash: a bit of the last byte stands where one of the byte before is shifted to.
         try require(mkdir(path("bytes"), 0o755) == 0)
-        for index in 0..<300 {
+        for index in 0..<150 {
             let prefix = Array("\(root)/bytes/\(index)".utf8)
             for pair: [UInt8] in [[0x60, 0xC1], [0x61, 0x41]] {
                 try require(link(path("owned").utf8.map { UInt8($0) }.cString, (prefix + pair).cString) == 0)

@@ -3,21 +3,28 @@ import Foundation
 import GuestDisk
 
 /// A tree as the kernel shows it, below a mount point.
-enum KernelTree {
+struct KernelTree {
+    private let mount: [UInt8]
+    private var tree: Tree = [:]
+    /// Files that have been read, by the numbers of their inodes: those of several names are read once.
+    private var known: [ino_t: FileRecord] = [:]
+
     static func read(_ mount: String) throws -> Tree {
-        var tree: Tree = [:]
-        try add([], below: Array(mount.utf8), to: &tree)
-        return tree
+        var kernels = KernelTree(mount: Array(mount.utf8))
+        try kernels.add([])
+        return kernels.tree
     }
 
-    private static func add(_ path: [UInt8], below mount: [UInt8], to tree: inout Tree) throws {
+    private init(mount: [UInt8]) {
+        self.mount = mount
+    }
+
+    private mutating func add(_ path: [UInt8]) throws {
         let full = mount + path
         let record = try record(full)
         tree[path] = record
         guard record.status.kind == .directory else { return }
-        for name in try names(in: full) {
-            try add(path + [UInt8(ascii: "/")] + name, below: mount, to: &tree)
-        }
+        for name in try Self.names(in: full) { try add(path + [UInt8(ascii: "/")] + name) }
     }
 
     private static func failure(_ path: [UInt8]) -> any Error {
@@ -27,7 +34,7 @@ enum KernelTree {
     }
 
     /// Names are bytes: Foundation would refuse those that are not UTF-8.
-    static func names(in directory: [UInt8]) throws -> [[UInt8]] {
+    private static func names(in directory: [UInt8]) throws -> [[UInt8]] {
         guard let stream = opendir(directory.cString) else { throw failure(directory) }
         defer { closedir(stream) }
         var names: [[UInt8]] = []
@@ -38,9 +45,10 @@ enum KernelTree {
         return names
     }
 
-    private static func record(_ path: [UInt8]) throws -> FileRecord {
+    private mutating func record(_ path: [UInt8]) throws -> FileRecord {
         var status = stat()
-        guard lstat(path.cString, &status) == 0 else { throw failure(path) }
+        guard lstat(path.cString, &status) == 0 else { throw Self.failure(path) }
+        if let record = known[status.st_ino] { return record }
         let kind: FileStatus.Kind
         switch status.st_mode & S_IFMT {
         case S_IFREG: kind = .regular
@@ -55,13 +63,14 @@ enum KernelTree {
             status: FileStatus(
                 kind: kind, permissions: UInt16(status.st_mode & 0o7777), owner: status.st_uid, group: status.st_gid,
                 size: UInt64(status.st_size), links: UInt32(status.st_nlink), modified: Int64(status.st_mtim.tv_sec)))
-        if kind == .regular { record.content = try content(path, count: Int(status.st_size)) }
+        if kind == .regular { record.content = try Self.content(path, count: Int(status.st_size)) }
         if kind == .symbolicLink {
             var buffer = [CChar](repeating: 0, count: 4096)
             let count = readlink(path.cString, &buffer, buffer.count)
             record.target = buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }
         }
-        record.attributes = attributes(path)
+        record.attributes = Self.attributes(path)
+        known[status.st_ino] = record
         return record
     }
 
