@@ -74,6 +74,7 @@ let package = Package(
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
         layer("ExtFilesystem", ["ByteLayout", "CExt2fs", "GuestDisk", "Locking"]),
+        layer("XFSFilesystem", ["ByteLayout", "GuestDisk"]),
         .target(
             name: "GuestFixups", dependencies: ["ByteLayout", "DiskImage", "ExtFilesystem", "GuestDisk", system, yams],
             // Part of the program, which needs no files beside it.
@@ -126,6 +127,7 @@ let package = Package(
         tests("GuestDisk", ["DiskImage"]),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
+        tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(

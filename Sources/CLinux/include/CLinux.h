@@ -3,6 +3,8 @@
  * Every function here is the system call of the same name: it returns -1 and sets errno on failure. */
 #include <stdint.h>
 #include <sys/types.h>
+/* Extended attributes, which tests make and look at. */
+#include <sys/xattr.h>
 
 /* O_DIRECT: its value differs between architectures. */
 int linux_o_direct(void);

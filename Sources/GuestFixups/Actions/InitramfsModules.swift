@@ -1,0 +1,106 @@
+import GuestDisk
+import Initramfs
+
+/// Gives the initramfs of every kernel the modules that it lacks, and the names of interfaces: an archive behind those that it
+/// has. The file grows where its filesystem lets it; else what it has is compressed harder, and the file stays as long as it was.
+struct InitramfsModules {
+    let modules: [String]
+    let bindings: [NameBinding]
+    let guest: LinuxGuest
+    let editor: GuestEditor
+
+    private static let reason = "the kernel finds its disks and its network on virtio"
+    /// Bytes of an initramfs. Those of distributions have up to 100 MB.
+    private static let maximumLength = 512 << 20
+
+    func run() throws(GuestError) {
+        let bootable = guest.kernels.filter { $0.image != nil }
+        if bootable.isEmpty {
+            editor.note(FixupNote(.kernelNotReady, "no kernel was found that could be made to boot", isProblem: true))
+        }
+        let files = try initramfsFiles()
+        for kernel in bootable { try prepare(kernel, files) }
+    }
+
+    /// What udev in the initramfs reads: there interfaces get their names, before the root is there.
+    private func initramfsFiles() throws(GuestError) -> [InitramfsFile] {
+        guard !bindings.isEmpty else { return [] }
+        guard try PinnedNames.knowsLinkFiles(guest.tree) else {
+            let rules = bindings.map(\.rule).joined()
+            return [InitramfsFile(path: String(PinnedNames.rulesFile.dropFirst()), content: Array(rules.utf8))]
+        }
+        return bindings.map {
+            InitramfsFile(
+                path: "\(PinnedNames.linkDirectory.dropFirst())/\($0.linkFileName)", content: Array($0.linkFile.utf8))
+        }
+    }
+
+    private func prepare(_ kernel: GuestKernel, _ files: [InitramfsFile]) throws(GuestError) {
+        let tree = KernelModules(tree: guest.tree, directory: kernel.modules)
+        guard let path = kernel.initramfs, let location = try guest.tree.find(path) else {
+            return try requireBuiltIn(kernel, tree)
+        }
+        let request = SegmentRequest(kernel: kernel.version, tree: tree, modules: modules, files: files)
+        let new: [UInt8]?
+        do throws(GuestError) {
+            let bytes = try location.filesystem.readAll(location.file, limit: Self.maximumLength)
+            let image = InitramfsImage(bytes)
+            let addition = try image.addition(for: request)
+            tell(addition.modules, of: kernel)
+            guard !addition.isEmpty, !image.has(addition) else { return }
+            new = try file(image, with: addition, kernel, location)
+        } catch {
+            return fail(kernel, "\(path): \(error)")
+        }
+        guard let new else { return fail(kernel, "\(path) has no room for the modules, however it is compressed") }
+        if try !editor.replace(path, with: new, reason: Self.reason) { fail(kernel, "\(path) stays as it is") }
+    }
+
+    /// The new content of the file; nil if there is no room for it.
+    private func file(
+        _ image: InitramfsImage, with addition: InitramfsAddition, _ kernel: GuestKernel, _ location: GuestTree.Location
+    ) throws(GuestError) -> [UInt8]? {
+        let configuration = try kernel.configuration.flatMap { (path) throws(GuestError) in try guest.tree.text(path) }
+        let known = image.knownCompressions(configuration: configuration)
+        if location.filesystem.writability == .full {
+            let longer = try image.appended(addition, known: known)
+            if try UInt64(longer.count) <= location.filesystem.capacity(of: location.file) { return longer }
+        }
+        return try image.inPlace(
+            addition, known: known, readsMachineCode: configuration?.contains("CONFIG_XZ_DEC_X86=y") ?? false)
+    }
+
+    private func requireBuiltIn(_ kernel: GuestKernel, _ tree: KernelModules) throws(GuestError) {
+        let selection = try ModuleIndex(tree, kernel: kernel.version).select(modules)
+        let lacking = selection.presence.filter { $0.presence != .builtIn }.map(\.name)
+        guard !lacking.isEmpty else { return }
+        fail(kernel, "it boots without an initramfs, and has not built in \(lacking.joined(separator: ", "))")
+    }
+
+    private func tell(_ selection: ModuleSelection, of kernel: GuestKernel) {
+        let missing = selection.presence.filter { $0.presence == .missing }.map(\.name)
+        guard !missing.isEmpty else { return }
+        // With one of the two a disk is found; without the others nothing is.
+        let isReady =
+            !missing.contains("virtio_pci") && !(missing.contains("virtio_blk") && missing.contains("virtio_scsi"))
+        editor.note(
+            FixupNote(
+                .kernelNotReady, "kernel \(kernel.version) does not have \(missing.joined(separator: ", "))",
+                isProblem: !isReady))
+    }
+
+    private func fail(_ kernel: GuestKernel, _ why: String) {
+        editor.note(
+            FixupNote(.kernelNotReady, "kernel \(kernel.version) won't boot on virtio: \(why)", isProblem: true))
+    }
+}
+
+/// The modules of a kernel, in the guest's files.
+private struct KernelModules: ModuleTree {
+    let tree: GuestTree
+    let directory: String
+
+    func content(of path: String, limit: Int) throws(GuestError) -> [UInt8]? {
+        try tree.bytes("\(directory)/\(path)", limit: limit)
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import GuestDisk
+import TestSupport
+import Testing
+
+@testable import XFSFilesystem
+
+/// What is read is what the kernel shows of the same image.
+@Suite(.enabled(if: Capabilities.canMount && Capabilities.has("mkfs.xfs") && Capabilities.has("xfs_io")))
+struct ReadingTests {
+    /// Options of mkfs.xfs, and how large the largest directory is.
+    static let variants: [(options: String, entries: Int)] = [
+        ("", 10_000),
+        ("-b size=1024", 700),
+        ("-b size=2048", 700),
+        ("-b size=1024 -n size=65536", 2500),
+        ("-n size=8192", 700),
+        ("-n size=16384", 4000),
+        ("-n size=65536 -i size=2048", 2500),
+        ("-i size=1024", 700),
+        ("-i size=2048 -b size=4096", 700),
+        ("-i nrext64=1", 700),
+        ("-i nrext64=1 -b size=1024", 700),
+        ("-i sparse=0", 700),
+        ("-i sparse=1 -m inobtcount=0", 700),
+        ("-m reflink=0", 700),
+        ("-m rmapbt=1", 700),
+        ("-m rmapbt=1,reflink=0", 700),
+        ("-m bigtime=0", 700),
+        ("-m bigtime=0,inobtcount=0,finobt=0,reflink=0", 700),
+        ("-d agcount=1", 700),
+        ("-d agcount=4", 700),
+        ("-s size=4096", 700),
+        ("-l su=32k", 700),
+        ("-d su=16k,sw=2", 700),
+        ("-i maxpct=50 -b size=2048 -n size=4096", 700),
+        ("-L label -m uuid=3e0fb52a-8f4e-4a53-b4a2-3e3b1a7a9f01", 700),
+    ]
+
+    @Test(arguments: variants)
+    func treeIsWhatTheKernelShows(_ options: String, entries: Int) throws {
+        let image = try XFSImage(options.split(separator: " ").map(String.init))
+        let blockSize = Int(try image.value("blocksize", ["sb 0"])) ?? 4096
+        try image.mounted { try AwkwardTree(root: $0, blockSize: blockSize, entries: entries).make() }
+        let filesystem = try image.filesystem()
+        #expect(filesystem.logState == .clean)
+        #expect(filesystem.writability == .inPlace)
+        let ours = try OurTree.read(filesystem)
+        let kernels = try image.kernelTree()
+        #expect(differences(ours, kernels) == [])
+        #expect(ours.count > entries)
+    }
+
+    @Test func identityIsWhatBlkidPrints() throws {
+        let image = try XFSImage(["-L", "twelve bytes"])
+        // A filesystem whose UUID was changed keeps the old one in its metadata.
+        for _ in 0..<2 {
+            let identity = try image.filesystem().identity
+            #expect(identity.type == (try Tool.check("blkid", ["-p", "-o", "value", "-s", "TYPE", image.path])).trimmed)
+            #expect(identity.uuid == (try Tool.check("blkid", ["-p", "-o", "value", "-s", "UUID", image.path])).trimmed)
+            #expect(identity.label == "twelve bytes")
+            let filesystem = try image.filesystem()
+            try filesystem.forEachEntry(of: filesystem.root) { _, _ in true }
+            try Tool.check("xfs_admin", ["-U", "generate", image.path])
+        }
+    }
+
+    /// Inode numbers of more than 32 bits, which directories in inodes store in another way.
+    @Test func largeFilesystemIsWhatTheKernelShows() throws {
+        let image = try XFSImage(["-l", "size=16m"], size: "8T")
+        try image.mounted { mount in
+            for index in 0..<16 { try Tool.check("mkdir", ["-p", "\(mount)/\(index)/a/b/c"]) }
+            try Tool.check("touch", ["\(mount)/9/file", "\(mount)/12/a/file"])
+        }
+        let filesystem = try image.filesystem()
+        let ours = try OurTree.read(filesystem)
+        #expect(differences(ours, try image.kernelTree()) == [])
+        var largest: UInt64 = 0
+        try filesystem.forEachEntry(of: filesystem.root) { _, file in
+            largest = max(largest, file.number)
+            return true
+        }
+        #expect(largest > UInt64(UInt32.max))
+    }
+
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["V2V_LARGE_TESTS"] != nil))
+    func directoryOfHundredThousandEntries() throws {
+        let image = try XFSImage([], size: "400M")
+        try image.mounted { try AwkwardTree(root: $0, blockSize: 4096, entries: 100_000).make() }
+        let ours = try OurTree.read(image.filesystem())
+        #expect(differences(ours, try image.kernelTree()) == [])
+    }
+}
+
+extension String {
+    var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
+}
