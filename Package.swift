@@ -73,6 +73,7 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
+        layer("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         layer("ExtFilesystem", ["ByteLayout", "CExt2fs", "GuestDisk", "Locking"]),
         layer("XFSFilesystem", ["ByteLayout", "GuestDisk"]),
         .target(
@@ -128,6 +129,7 @@ let package = Package(
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
+        tests("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(
