@@ -61,7 +61,7 @@ let package = Package(
         layer("NBD", ["CLibnbd", "Locking"]),
         layer("DiskImage", ["ByteLayout", "CLinux", "Locking", "NBD", system]),
         layer("Compression", ["CZstd", "CZlib", "CDeflate", "CISAL", "DiskImage"]),
-        layer("RawFormat", ["DiskImage"]),
+        layer("RawFormat", ["ByteLayout", "Digests", "DiskImage", system]),
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
         layer("Encryption", ["ByteLayout", "CCryptsetup", "COpenSSL", "DiskImage", system]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage", "Encryption"]),
@@ -109,7 +109,7 @@ let package = Package(
         // Runs a command as if the kernel refused io_uring, as containers do.
         .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
         .target(
-            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd", "DiskImage"], path: "Tests/TestSupport",
             swiftSettings: testRules),
         tests("ByteLayout"),
         tests("DiskImage"),
@@ -118,6 +118,13 @@ let package = Package(
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
+        .testTarget(
+            name: "CommitTests",
+            dependencies: [
+                "ByteLayout", "Conversion", "DiskImage", "GuestDisk", "QCOW2Format", "RawFormat", "TestSupport",
+                "V2VConvert",
+            ],
+            swiftSettings: testRules),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(
