@@ -1,4 +1,3 @@
-import ByteLayout
 import DiskImage
 import Glibc
 package import SystemPackage
@@ -40,6 +39,13 @@ package struct RawJournal {
         guard isBlockDevice else { return FilePath(image.string + ".v2v-journal") }
         let name = image.string.split(separator: "/").joined(separator: "-")
         return FilePath("/var/tmp").appending(name + ".v2v-journal")
+    }
+
+    /// Whether there is one for `image`, which someone may be changing just now.
+    static func exists(for image: ImageFile) -> Bool {
+        guard case .file = image.storage, image.base == 0 else { return false }
+        let path = path(for: image.path, isBlockDevice: image.isBlockDevice)
+        return unsafe path.withPlatformString { unsafe access($0, F_OK) } == 0
     }
 
     /// Makes the names in the directory of `path` those that they are now, also after a crash.

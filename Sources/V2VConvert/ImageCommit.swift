@@ -53,9 +53,7 @@ package final class ImageCommit {
     /// Writes the changes that `layer` has of the disk; what it does not have (`.unallocated`) stays. Once: from then on this
     /// does not know the image any more.
     package func commit(_ layer: any DiskMap) throws(ImageError) -> CommitReport {
-        guard layer.virtualSize == reader.info.virtualSize else {
-            preconditionFailure("the changes are those of another disk")
-        }
+        precondition(layer.virtualSize == reader.info.virtualSize, "the changes are those of another disk")
         let disk = LayeredMap(layer, over: try reader.makeMap())
         let content = try ContentReader(files: disk.files)
         let changes = DiskChanges(layer: layer) { (range) throws(ImageError) in

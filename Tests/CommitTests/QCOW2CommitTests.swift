@@ -1,6 +1,7 @@
 import Conversion
 import DiskImage
 import Foundation
+import GuestDisk
 import TestSupport
 import Testing
 
@@ -29,13 +30,11 @@ import Testing
         return recorder.survivors
     }
 
-    /// Whichever writes a crash lets through, qemu-img finds the old disk or the new one, with nothing worse than clusters
-    /// that nobody uses; and none of these when all were written.
-    @Test(arguments: QCOW2Kind.all) func committingIsSafeAtEveryMoment(kind: QCOW2Kind) throws {
-        let (image, raw) = try kind.make(in: directory)
+    /// Commits random changes to `image`, and looks at what each crash would have made of it.
+    private func requireSafety(_ image: String, _ raw: String, seed: UInt64) throws {
         try QEMU.requireClean(image)
         let old = try contents(of: image)
-        let disk = try ChangedDisk(raw, seed: UInt64(kind.testDescription.utf8.count))
+        let disk = try ChangedDisk(raw, seed: seed)
         let survivors = try commit(disk, to: image)
         let all = try #require(survivors.max { $0.count < $1.count })
         let headers = all.filter { $0.offset == 0 }
@@ -52,6 +51,13 @@ import Testing
         }
         try QEMU.requireClean(image)
         try QEMU.requireIdentical(disk.after, image, format: "qcow2")
+    }
+
+    /// Whichever writes a crash lets through, qemu-img finds the old disk or the new one, with nothing worse than clusters
+    /// that nobody uses; and none of these when all were written.
+    @Test(arguments: QCOW2Kind.all) func committingIsSafeAtEveryMoment(kind: QCOW2Kind) throws {
+        let (image, raw) = try kind.make(in: directory)
+        try requireSafety(image, raw, seed: UInt64(kind.testDescription.utf8.count))
         if kind.hasSnapshot { try requireSnapshot(image) }
     }
 
@@ -62,5 +68,71 @@ import Testing
         let output = try Tool.check("qemu-io", reads + [image])
         #expect(!output.contains("verification failed"), "\(output)")
         try QEMU.requireClean(image)
+    }
+
+    /// In clusters of 512 bytes with refcounts of 64 bits a cluster of the refcount table stands for 2 MiB of the file.
+    @Test func aFullRefcountTableMoves() throws {
+        let image = directory.file("disk.qcow2")
+        try Tool.check(
+            "qemu-img", ["create", "-q", "-f", "qcow2", "-o", "cluster_size=512,refcount_bits=64", image, "2M"])
+        var written = 0
+        while let size = fileSize(image), size < (2 << 20) - 8192 {
+            let count = max(2048, ((2 << 20) - size) / 2 / 512 * 512)
+            try Tool.check("qemu-io", ["-c", "write -q -P 7 \(written) \(count)", image])
+            written += count
+        }
+        let raw = directory.file("disk.raw")
+        try Tool.check("qemu-img", ["convert", "-O", "raw", image, raw])
+        let table = try contents(of: image)[48..<56]
+        try requireSafety(image, raw, seed: 1)
+        #expect(try contents(of: image)[48..<56] != table)
+    }
+
+    /// What one commit gives back the next one takes.
+    @Test(arguments: ["cluster_size=4k", "cluster_size=512,refcount_bits=64", "cluster_size=64k,extended_l2=on"])
+    func manyCommitsDoNotGrowTheFile(options: String) throws {
+        let kind = QCOW2Kind(options: options, isCompressed: true)
+        var (image, raw) = try kind.make(in: directory)
+        // From then on all clusters are stored as they are.
+        let full = try ChangedDisk(raw, seed: 0, count: 200)
+        _ = try commit(full, to: image)
+        raw = full.after
+        var sizes: [Int] = []
+        /// Bytes that a commit wrote, tables included.
+        var largest = 0
+        for seed in 1...12 {
+            let disk = try ChangedDisk(raw, seed: UInt64(seed))
+            let survivors = try commit(disk, to: image)
+            largest = survivors.reduce(largest) { max($0, $1.reduce(0) { $0 + $1.bytes.count }) }
+            raw = disk.after
+            sizes.append(try #require(fileSize(image)))
+        }
+        try QEMU.requireClean(image)
+        try QEMU.requireIdentical(raw, image, format: "qcow2")
+        // All of them wrote 12 times as much.
+        #expect(try #require(sizes.last) - sizes[0] <= largest, "\(sizes)")
+    }
+
+    /// What a program that knows bitmaps would find is the autoclear bit cleared; their storage is free.
+    @Test func bitmapsAreGivenUp() throws {
+        let (image, raw) = try QCOW2Kind(options: "cluster_size=4k", hasBitmap: true).make(in: directory)
+        #expect(try Tool.check("qemu-img", ["info", image]).contains("name: dirty"))
+        let disk = try ChangedDisk(raw, seed: 5)
+        let report = try ImageCommit(DiskImageSource(path: image)).commit(disk.layer())
+        #expect(report.droppedBitmaps == ["dirty"])
+        #expect(try !Tool.check("qemu-img", ["info", image]).contains("name: dirty"))
+        try QEMU.requireClean(image)
+        // A writer drops the rest of them.
+        try Tool.check("qemu-io", ["-c", "write -q 0 4k", image])
+        try QEMU.requireClean(image)
+    }
+
+    @Test func withoutChangesNothingIsWritten() throws {
+        let (image, raw) = try QCOW2Kind(options: "cluster_size=4k").make(in: directory)
+        let before = try contents(of: image)
+        let overlay = try OverlayDevice(over: MemoryDevice(contents(of: raw)))
+        let report = try ImageCommit(DiskImageSource(path: image)).commit(overlay.layer())
+        #expect(report == CommitReport())
+        #expect(try contents(of: image) == before)
     }
 }

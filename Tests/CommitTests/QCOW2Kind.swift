@@ -61,6 +61,8 @@ struct QCOW2Kind: Sendable, CustomTestStringConvertible {
             try Tool.check("qemu-img", ["snapshot", "-c", "before", image])
             try Tool.check("qemu-io", ["-c", "write -q -P 3 8k 8k", image])
         }
+        // Clusters that are free inside the file.
+        try Tool.check("qemu-io", ["-c", "write -q -P 4 192k 64k", "-c", "discard -q 192k 64k", image])
         if hasBitmap { try Tool.check("qemu-img", ["bitmap", "--add", "--enable", image, "dirty"]) }
         try Tool.check("qemu-img", ["convert", "-O", "raw", image, raw])
         return (image, raw)
