@@ -62,7 +62,7 @@ let package = Package(
         layer("NBD", ["CLibnbd", "Locking"]),
         layer("DiskImage", ["ByteLayout", "CLinux", "Locking", "NBD", system]),
         layer("Compression", ["CZstd", "CZlib", "CDeflate", "CISAL", "DiskImage"]),
-        layer("RawFormat", ["DiskImage"]),
+        layer("RawFormat", ["ByteLayout", "Digests", "DiskImage", system]),
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
         layer("Encryption", ["ByteLayout", "CCryptsetup", "COpenSSL", "DiskImage", system]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage", "Encryption"]),
@@ -117,7 +117,7 @@ let package = Package(
         // Runs a command as if the kernel refused io_uring, as containers do.
         .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
         .target(
-            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd", "DiskImage"], path: "Tests/TestSupport",
             swiftSettings: testRules),
         tests("ByteLayout"),
         tests("DiskImage"),
@@ -130,6 +130,13 @@ let package = Package(
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
         tests("FATFilesystem", ["ByteLayout", "GuestDisk"]),
+        .testTarget(
+            name: "CommitTests",
+            dependencies: [
+                "ByteLayout", "Conversion", "DiskImage", "GuestDisk", "QCOW2Format", "RawFormat", "TestSupport",
+                "V2VConvert",
+            ],
+            swiftSettings: testRules),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(

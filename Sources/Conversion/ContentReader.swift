@@ -60,6 +60,14 @@ package final class ContentReader {
         return unsafe UnsafeRawBufferPointer(rebasing: slot.data[..<(slot.chunk?.length ?? 0)])
     }
 
+    /// The bytes `range` of `map`, at most ``ConversionSettings/chunkSize``.
+    package func bytes(_ range: Range<UInt64>, of map: any DiskMap) throws(ImageError) -> [UInt8] {
+        let chunk = Chunk(
+            sequence: 0, offset: GuestOffset(range.lowerBound), length: range.count, extents: try map.extents(range))
+        // Safe: the bytes are copied before the next call.
+        return unsafe Array(try read(chunk))
+    }
+
     /// Whether `range` of `map`, at most ``ConversionSettings/chunkSize`` bytes, is zero.
     package func isZero(_ range: Range<UInt64>, of map: any DiskMap) throws(ImageError) -> Bool {
         let extents = try map.extents(range)

@@ -1,5 +1,5 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 extension FilePath {
     /// The path that consists of `bytes`, which need not be text in any encoding; NUL ends it.
@@ -16,7 +16,7 @@ extension FilePath {
     var exists: Bool { unsafe withPlatformString { unsafe access($0, F_OK) == 0 } }
 
     /// The path with every link resolved, or nil if it leads nowhere.
-    var resolved: FilePath? {
+    package var resolved: FilePath? {
         guard let resolved = unsafe withPlatformString({ unsafe realpath($0, nil) }) else { return nil }
         defer { unsafe free(resolved) }
         return unsafe FilePath(platformString: resolved)

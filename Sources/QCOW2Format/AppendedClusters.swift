@@ -6,27 +6,35 @@ import DiskImage
 /// ```
 ///  … the file │ wanted clusters │ new refcount blocks │ new refcount table
 /// ```
+/// Free clusters of the file can be counted along with them.
 struct AppendedClusters {
     private let table: RefcountTable
-    private let clusterSize: UInt64
+    private let file: ImageFile
+    private let header: QCOW2Header
+    private var clusterSize: UInt64 { header.clusterSize }
     /// The first of them.
     let start: UInt64
     /// How many are wanted.
     private let wanted: UInt64
+    /// Free clusters of the file, in its order.
+    private let reused: [UInt64]
     /// The numbers of the new blocks.
     private var newBlocks: [Int] = []
     /// Clusters of the new refcount table; 0 if the old one has room.
     private(set) var tableClusters: UInt64 = 0
-    /// The blocks that count them, old and new, as they will be, and where they go.
-    private var countedBlocks: [(block: RefcountBlock, offset: UInt64)] = []
 
-    /// - Parameter end: the first cluster behind the file.
+    /// - Parameters:
+    ///   - end: the first cluster behind the file.
+    ///   - reused: clusters of the file that are counted too, in its order; their refcount blocks exist.
     /// - Throws: `inputDamaged` if the refcounts must be repaired first.
     init(
-        after end: UInt64, count: UInt64, table: RefcountTable, file: ImageFile, header: QCOW2Header
+        after end: UInt64, count: UInt64, reusing reused: [UInt64] = [], table: RefcountTable, file: ImageFile,
+        header: QCOW2Header
     ) throws(ImageError) {
         self.table = table
-        clusterSize = header.clusterSize
+        self.file = file
+        self.header = header
+        self.reused = reused
         start = end
         wanted = count
         // Each round may add what must be counted in its turn.
@@ -38,41 +46,36 @@ struct AppendedClusters {
             newBlocks = blocks
             tableClusters = needed
         }
-        countedBlocks = try countBlocks(file: file, bits: 1 << Int(header.refcountOrder))
+        try forEachBlock { _, _ in }
     }
 
-    /// All of them.
+    /// All of them that are behind the end.
     private var clusters: Range<UInt64> { start..<start + wanted + UInt64(newBlocks.count) + tableClusters }
 
-    /// The numbers of the blocks that count them.
+    /// The numbers of the blocks that count those.
     private var blocks: Range<Int> {
-        Int(clusters.lowerBound / table.clustersPerBlock)..<Int((clusters.upperBound - 1) / table.clustersPerBlock) + 1
+        guard !clusters.isEmpty else { return 0..<0 }
+        return Int(clusters.lowerBound / table.clustersPerBlock)..<Int(
+            (clusters.upperBound - 1) / table.clustersPerBlock) + 1
     }
 
     /// Where the new block number `index` of ``newBlocks`` is.
     private func offset(ofNewBlock index: Int) -> UInt64 { (start + wanted + UInt64(index)) * clusterSize }
 
-    /// Counts each of them once.
-    private func countBlocks(
-        file: ImageFile, bits: Int
-    ) throws(ImageError) -> [(block: RefcountBlock, offset: UInt64)] {
-        var counted: [(block: RefcountBlock, offset: UInt64)] = []
-        for index in blocks {
-            let offset: UInt64
-            var block: RefcountBlock
-            if let number = newBlocks.firstIndex(of: index) {
-                offset = self.offset(ofNewBlock: number)
-                block = RefcountBlock([UInt8](repeating: 0, count: Int(clusterSize)), bits: bits)
-            } else {
-                guard let old = try table.block(index) else {
-                    throw file.damaged(
-                        "refcount block \(index) is not inside the file",
-                        advice: "repair it first: v2v-convert check -r all")
-                }
-                (offset, block) = old
-            }
+    /// Calls `body` with the blocks that count them, old and new, as they will be, and where they go. One block at a time
+    /// is in memory.
+    private func forEachBlock(
+        _ body: (_ block: RefcountBlock, _ offset: UInt64) throws(ImageError) -> Void
+    ) throws(ImageError) {
+        var reused = reused[...]
+        let indices = Set(reused.map { Int($0 / table.clustersPerBlock) }).union(blocks)
+        for index in indices.sorted() {
+            var (offset, block) = try self.block(index)
             let first = UInt64(index) * table.clustersPerBlock
-            for cluster in clusters.clamped(to: first..<first + table.clustersPerBlock) {
+            let counted = first..<first + table.clustersPerBlock
+            let ours = reused.prefix { counted.contains($0) }
+            reused = reused.dropFirst(ours.count)
+            for cluster in Array(ours) + clusters.clamped(to: counted) {
                 guard block[Int(cluster - first)] == 0 else {
                     throw file.damaged(
                         "the refcounts say that clusters behind the end of the file are in use",
@@ -80,16 +83,28 @@ struct AppendedClusters {
                 }
                 block[Int(cluster - first)] = 1
             }
-            counted.append((block, offset))
+            try body(block, offset)
         }
-        return counted
+    }
+
+    /// The block number `index` as it is, empty if it is new.
+    private func block(_ index: Int) throws(ImageError) -> (offset: UInt64, block: RefcountBlock) {
+        if let number = newBlocks.firstIndex(of: index) {
+            let empty = [UInt8](repeating: 0, count: Int(clusterSize))
+            return (offset(ofNewBlock: number), RefcountBlock(empty, bits: 1 << Int(header.refcountOrder)))
+        }
+        guard let old = try table.block(index) else {
+            throw file.damaged(
+                "refcount block \(index) is not inside the file", advice: "repair it first: v2v-convert check -r all")
+        }
+        return (old.offset, old.counts)
     }
 
     /// Writes the counts into old and new blocks, and the new refcount table. Until a header or a table leads to them the
     /// clusters are merely lost.
     /// - Returns: the new table, if there is one.
     func writeCounts(to output: any OutputSink) throws(ImageError) -> (offset: UInt64, clusters: UInt64)? {
-        for (block, offset) in countedBlocks { try output.write(block.bytes, at: HostOffset(offset)) }
+        try forEachBlock { (block, offset) throws(ImageError) in try output.write(block.bytes, at: HostOffset(offset)) }
         guard tableClusters > 0 else { return nil }
         var bytes = [UInt8](repeating: 0, count: Int(tableClusters * clusterSize))
         for (index, entry) in table.entries.enumerated() { bytes.storeBigEndian(entry, at: index * 8) }

@@ -35,6 +35,11 @@ struct HeaderEdit {
         bytes.storeBigEndian(features.rawValue, at: 72)
     }
 
+    /// Says that the persistent bitmaps, which only version 3 has, don't know of a change, so that nobody uses them.
+    mutating func disownBitmaps(_ header: QCOW2Header) {
+        bytes.storeBigEndian(header.autoclear & QCOW2Header.knownAutoclear & ~QCOW2Header.bitmaps, at: 88)
+    }
+
     mutating func setBackingName(offset: UInt64, length: Int) {
         bytes.storeBigEndian(offset, at: 8)
         bytes.storeBigEndian(UInt32(length), at: 16)

@@ -17,40 +17,6 @@ import Testing
         image = directory.file("disk.qcow2")
     }
 
-    private struct Write {
-        var offset: Int
-        var bytes: [UInt8]
-        /// How many barriers came before.
-        var epoch: Int
-    }
-
-    /// Performs writes and remembers them.
-    private final class Recorder: OutputSink {
-        private let file: EditableFile
-        private(set) var writes: [Write] = []
-        private var epoch = 0
-
-        init(_ file: EditableFile) {
-            self.file = file
-        }
-
-        func reserve(_ file: Int, upTo size: UInt64) {}
-
-        func barrier() throws(ImageError) {
-            epoch += 1
-            try file.barrier()
-        }
-
-        func write(_ bytes: [UInt8], file: Int, at offset: HostOffset) throws(ImageError) {
-            writes.append(Write(offset: Int(offset.bytes), bytes: bytes, epoch: epoch))
-            try self.file.write(bytes, at: offset)
-        }
-
-        func writeZeros(at offset: HostOffset, length: UInt64) throws(ImageError) {
-            try write([UInt8](repeating: 0, count: Int(length)), file: 0, at: offset)
-        }
-    }
-
     private func create(_ options: String, size: String) throws {
         try Tool.check("qemu-img", ["create", "-q", "-f", "qcow2", "-o", options, image, size])
         try Tool.check(
@@ -63,15 +29,6 @@ import Testing
             opener: ImageOpener(
                 openImage: { file, _, _ throws(ImageError) in throw file.unsupported("no other image") },
                 openStream: { _, _, _ throws(ImageError) in throw ImageError(.inputUnsupported, "no stream") }))
-    }
-
-    /// What a crash may leave of `writes`: all that a barrier followed, and some of the others. Every prefix is tried, and
-    /// every write as the only one since the barrier.
-    private func survivors(of writes: [Write]) -> [[Write]] {
-        (0...writes.count).map { Array(writes[..<$0]) }
-            + writes.indices.filter { $0 > 0 && writes[$0 - 1].epoch == writes[$0].epoch }.map { index in
-                writes[..<index].filter { $0.epoch < writes[index].epoch } + [writes[index]]
-            }
     }
 
     /// Runs `change` and looks at what each crash would make of the image.
@@ -88,17 +45,11 @@ import Testing
         let first = try CheckResult.theirs(image)
         #expect((first.status != 0) == isRepair)
         let file = try EditableFile(path: image)
-        let recorder = Recorder(file)
+        let recorder = WriteRecorder(file)
         try change(try reader(file), recorder, file)
         let state = directory.file("state.qcow2")
-        for writes in survivors(of: recorder.writes) {
-            var bytes = before
-            for write in writes {
-                let end = write.offset + write.bytes.count
-                if end > bytes.count { bytes += [UInt8](repeating: 0, count: end - bytes.count) }
-                bytes.replaceSubrange(write.offset..<end, with: write.bytes)
-            }
-            try Tool.write(bytes, to: state)
+        for writes in recorder.survivors {
+            try Tool.write(before.after(writes), to: state)
             let check = try CheckResult.theirs(state)
             if isRepair {
                 // A cluster that is no longer leaked may not be marked as used once yet, which takes time but no data.
