@@ -55,6 +55,8 @@ let package = Package(
         .systemLibrary(name: "CCryptsetup", pkgConfig: "libcryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
         .systemLibrary(name: "CExt2fs", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
         .systemLibrary(name: "CLibnbd", pkgConfig: "libnbd", providers: [.apt(["libnbd-dev"])]),
+        .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         layer("ByteLayout", []),
@@ -76,6 +78,9 @@ let package = Package(
         layer("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         layer("ExtFilesystem", ["ByteLayout", "CExt2fs", "GuestDisk", "Locking"]),
         layer("XFSFilesystem", ["ByteLayout", "GuestDisk"]),
+        layer(
+            "Initramfs",
+            ["ByteLayout", "CLZ4", "CLZMA", "CZlib", "CZstd", "Digests", "DiskImage", "GuestDisk"]),
         .target(
             name: "GuestFixups", dependencies: ["ByteLayout", "DiskImage", "ExtFilesystem", "GuestDisk", system, yams],
             // Part of the program, which needs no files beside it.
@@ -137,6 +142,7 @@ let package = Package(
                 "V2VConvert",
             ],
             swiftSettings: testRules),
+        tests("Initramfs", ["GuestDisk"]),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
         .testTarget(

@@ -1,0 +1,13 @@
+/// What an initramfs may make us read and remember. The defaults are far above what distributions build: theirs inflate to at
+/// most 300 MB, with about 10,000 files.
+package struct InitramfsLimits: Sendable {
+    /// Bytes that all archives together inflate to.
+    package var inflated = 1 << 30
+    /// Bytes of names and links, with ``entryCost`` for each.
+    package var listing = 64 << 20
+
+    /// Bytes that an entry takes beside its name.
+    static let entryCost = 128
+
+    package init() {}
+}
