@@ -25,7 +25,7 @@ struct ReadingTests {
         ("-i sparse=1 -m inobtcount=0", 700),
         ("-m reflink=0", 700),
         ("-m rmapbt=1", 700),
-        ("-m rmapbt=1,reflink=0", 700),
+        ("-m rmapbt=1,reflink=0 -l size=4m", 700),
         ("-m bigtime=0", 700),
         ("-m bigtime=0,inobtcount=0,finobt=0,reflink=0", 700),
         ("-d agcount=1", 700),

@@ -33,6 +33,7 @@ final class XFSImage: Sendable {
     func file(_ name: String) -> String { directory.file(name) }
 
     /// Mounts it while `body` runs.
+    @discardableResult
     func mounted<Result>(_ options: String = "loop", _ body: (String) throws -> Result) throws -> Result {
         let mount = directory.file("mount")
         try Tool.check("mkdir", ["-p", mount])
