@@ -82,7 +82,11 @@ let package = Package(
             "Initramfs",
             ["ByteLayout", "CLZ4", "CLZMA", "CZlib", "CZstd", "Digests", "DiskImage", "GuestDisk"]),
         .target(
-            name: "GuestFixups", dependencies: ["ByteLayout", "DiskImage", "ExtFilesystem", "GuestDisk", system, yams],
+            name: "GuestFixups",
+            dependencies: [
+                "ByteLayout", "DiskImage", "ExtFilesystem", "FATFilesystem", "GuestDisk", "Initramfs", "XFSFilesystem",
+                system, yams,
+            ],
             // Part of the program, which needs no files beside it.
             resources: [.embedInCode("Resources")], swiftSettings: rules),
         layer(

@@ -59,7 +59,8 @@ package struct Fixup {
     ) throws(GuestError) {
         let files = FileActions(manifest: manifest, editor: editor)
         switch action {
-        case .initramfsModules: break
+        case .initramfsModules(let modules):
+            try InitramfsModules(modules: modules, bindings: bindings, guest: guest, editor: editor).run()
         case .rewriteDeviceNames: try DeviceNames(machine: machine, editor: editor).run()
         case .pinInterfaceNames: try PinnedNames(bindings: bindings, editor: editor).run()
         case .writeFile(let path, let content, let permissions):

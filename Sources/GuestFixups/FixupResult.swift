@@ -73,8 +73,8 @@ extension FixupResult.Change {
         path = change.path
         kind = change.kind.rawValue
         reason = change.reason
-        sizeBefore = change.before?.count
-        sizeAfter = change.after?.count
-        diff = UnifiedDiff.of(change.before ?? [], change.after ?? [])
+        sizeBefore = change.sizeBefore
+        sizeAfter = change.sizeAfter
+        diff = change.diff
     }
 }

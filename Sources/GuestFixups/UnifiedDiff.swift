@@ -4,9 +4,11 @@ enum UnifiedDiff {
     private static let context = 3
     /// Longer texts are no configuration that a person wrote, and finding the difference would take long.
     private static let maximumLines = 5000
+    private static let maximumLength = 1 << 20
 
     /// Nil if one of them is no text, or too long.
     static func of(_ before: [UInt8], _ after: [UInt8]) -> String? {
+        guard max(before.count, after.count) <= maximumLength else { return nil }
         guard let old = lines(before), let new = lines(after), max(old.count, new.count) <= maximumLines else {
             return nil
         }

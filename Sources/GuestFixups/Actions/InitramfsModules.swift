@@ -41,33 +41,34 @@ struct InitramfsModules {
             return try requireBuiltIn(kernel, tree)
         }
         let request = SegmentRequest(kernel: kernel.version, tree: tree, modules: modules, files: files)
-        let new: [UInt8]?
+        let image: InitramfsImage
+        let addition: InitramfsAddition
         do throws(GuestError) {
-            let bytes = try location.filesystem.readAll(location.file, limit: Self.maximumLength)
-            let image = InitramfsImage(bytes)
-            let addition = try image.addition(for: request)
-            tell(addition.modules, of: kernel)
-            guard !addition.isEmpty, !image.has(addition) else { return }
-            new = try file(image, with: addition, kernel, location)
+            image = InitramfsImage(try location.filesystem.readAll(location.file, limit: Self.maximumLength))
+            addition = try image.addition(for: request)
         } catch {
             return fail(kernel, "\(path): \(error)")
         }
-        guard let new else { return fail(kernel, "\(path) has no room for the modules, however it is compressed") }
-        if try !editor.replace(path, with: new, reason: Self.reason) { fail(kernel, "\(path) stays as it is") }
+        tell(addition.modules, of: kernel)
+        guard !addition.isEmpty, !image.has(addition) else { return }
+        if let refusal = try add(addition, to: image, at: location, kernel) { fail(kernel, "\(path): \(refusal)") }
     }
 
-    /// The new content of the file; nil if there is no room for it.
-    private func file(
-        _ image: InitramfsImage, with addition: InitramfsAddition, _ kernel: GuestKernel, _ location: GuestTree.Location
-    ) throws(GuestError) -> [UInt8]? {
+    /// - Returns: why that can't be done; nil if it is done.
+    private func add(
+        _ addition: InitramfsAddition, to image: InitramfsImage, at location: GuestTree.Location, _ kernel: GuestKernel
+    ) throws(GuestError) -> GuestError? {
         let configuration = try kernel.configuration.flatMap { (path) throws(GuestError) in try guest.tree.text(path) }
         let known = image.knownCompressions(configuration: configuration)
         if location.filesystem.writability == .full {
             let longer = try image.appended(addition, known: known)
-            if try UInt64(longer.count) <= location.filesystem.capacity(of: location.file) { return longer }
+            if try editor.tryToReplace(location.path, with: longer, reason: Self.reason) == nil { return nil }
         }
-        return try image.inPlace(
-            addition, known: known, readsMachineCode: configuration?.contains("CONFIG_XZ_DEC_X86=y") ?? false)
+        let readsMachineCode = configuration?.contains("CONFIG_XZ_DEC_X86=y") ?? false
+        guard let same = try image.inPlace(addition, known: known, readsMachineCode: readsMachineCode) else {
+            return GuestError(.noSpace, "there is no room for the modules, however the file is compressed")
+        }
+        return try editor.tryToReplace(location.path, with: same, reason: Self.reason)
     }
 
     private func requireBuiltIn(_ kernel: GuestKernel, _ tree: KernelModules) throws(GuestError) {

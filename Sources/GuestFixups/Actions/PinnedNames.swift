@@ -7,8 +7,8 @@ struct PinnedNames {
     let editor: GuestEditor
 
     private static let reason = "the interface keeps the name that the guest's configuration knows"
-    private static let linkDirectory = "/etc/systemd/network"
-    private static let rulesFile = "/etc/udev/rules.d/70-v2v-convert-net.rules"
+    static let linkDirectory = "/etc/systemd/network"
+    static let rulesFile = "/etc/udev/rules.d/70-v2v-convert-net.rules"
 
     func run() throws(GuestError) {
         guard !bindings.isEmpty else { return }

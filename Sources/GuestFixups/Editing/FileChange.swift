@@ -9,7 +9,22 @@ package struct FileChange: Equatable, Sendable {
     package var path: String
     /// Why, as a sentence.
     package var reason: String
-    /// The content before and after; nil where there is no file.
-    package var before: [UInt8]?
-    package var after: [UInt8]?
+    /// Bytes before; nil if it is new.
+    package var sizeBefore: Int?
+    /// Bytes after; nil if it is removed.
+    package var sizeAfter: Int?
+    /// As `diff -u` shows it, without names; nil if it is no text.
+    package var diff: String?
+
+    /// - Parameters:
+    ///   - before: the content before; nil where there was no file.
+    ///   - after: the content after; nil where there is no file.
+    init(_ kind: Kind, _ path: String, reason: String, before: [UInt8]?, after: [UInt8]?) {
+        self.kind = kind
+        self.path = path
+        self.reason = reason
+        sizeBefore = before?.count
+        sizeAfter = after?.count
+        diff = UnifiedDiff.of(before ?? [], after ?? [])
+    }
 }

@@ -39,31 +39,28 @@ package final class GuestEditor {
     /// - Returns: whether it now has that content; if not, there is a note.
     @discardableResult
     func replace(_ path: String, with bytes: [UInt8], reason: String) throws(GuestError) -> Bool {
-        guard let location = try tree.find(path) else { return false }
+        guard let refusal = try tryToReplace(path, with: bytes, reason: reason) else { return true }
+        note(FixupNote(.fileNotChanged, "\(path) can't be changed: \(refusal)", isProblem: true))
+        return false
+    }
+
+    /// Gives the file at `path` the content `bytes`, if its filesystem lets us.
+    /// - Returns: why it doesn't; nil if the file now has that content.
+    func tryToReplace(_ path: String, with bytes: [UInt8], reason: String) throws(GuestError) -> GuestError? {
+        guard let location = try tree.find(path) else { return GuestError(.notFound, "it is not there") }
         let before = try location.filesystem.readAll(location.file, limit: limit)
-        guard before != bytes else { return true }
-        let room: UInt64
+        guard before != bytes else { return nil }
+        guard location.filesystem.writability != .none else {
+            return GuestError(.unsupported, "its filesystem (\(location.filesystem.identity.type)) can't be changed")
+        }
         do throws(GuestError) {
-            guard location.filesystem.writability != .none else {
-                throw GuestError(.unsupported, "its filesystem (\(location.filesystem.identity.type)) can't be changed")
-            }
-            room = try location.filesystem.capacity(of: location.file)
-        } catch  where error.code == .unsupported || error.code == .damaged {
-            note(FixupNote(.fileNotChanged, "\(location.path) can't be changed: \(error)", isProblem: true))
-            return false
+            // Filesystems refuse before they touch anything.
+            try location.filesystem.overwrite(location.file, with: bytes)
+        } catch  where error.code == .unsupported || error.code == .noSpace {
+            return error
         }
-        guard UInt64(bytes.count) <= room else {
-            note(
-                FixupNote(
-                    .fileNotChanged,
-                    "\(location.path) can't be changed: \(bytes.count) bytes are needed, and there is room for \(room)",
-                    isProblem: true))
-            return false
-        }
-        try location.filesystem.overwrite(location.file, with: bytes)
-        changes.append(
-            FileChange(kind: .changed, path: location.path, reason: reason, before: before, after: bytes))
-        return true
+        changes.append(FileChange(.changed, location.path, reason: reason, before: before, after: bytes))
+        return nil
     }
 
     /// Makes a file at `path`, with directories above it if need be; they belong to root.
@@ -93,7 +90,7 @@ package final class GuestEditor {
         let made = NewFile(.regular(bytes), permissions: permissions, modified: model.modified, attributes: label)
         _ = try directory.filesystem.create(Array(name.utf8), in: directory.file, made)
         changes.append(
-            FileChange(kind: .created, path: "\(prefix)/\(name)", reason: reason, before: nil, after: bytes))
+            FileChange(.created, "\(prefix)/\(name)", reason: reason, before: nil, after: bytes))
         return true
     }
 
@@ -113,7 +110,7 @@ package final class GuestEditor {
             ? location.filesystem.readAll(location.file, limit: limit) : location.filesystem.readLink(location.file)
         let name = location.path.split(separator: "/").last.map(String.init) ?? ""
         try directory.filesystem.remove(Array(name.utf8), in: directory.file)
-        changes.append(FileChange(kind: .removed, path: location.path, reason: reason, before: before, after: nil))
+        changes.append(FileChange(.removed, location.path, reason: reason, before: before, after: nil))
         return true
     }
 
