@@ -23,7 +23,7 @@ struct LogTests {
             ])
     }
 
-    @Test(arguments: ["-l size=4m", "-l size=4m,su=32k", "-l size=6m -b size=1024", "-m bigtime=0"])
+    @Test(arguments: ["-l size=6m", "-l size=6m,su=32k", "-l size=6m -b size=1024", "-m bigtime=0"])
     func stateIsWhatLogprintSays(_ options: String) throws {
         let image = try XFSImage(options.split(separator: " ").map(String.init))
         #expect(try image.filesystem().logState == .clean)
@@ -55,7 +55,7 @@ struct LogTests {
 
     /// Without its last blocks, or with older ones in between, a log is not clean though it was.
     @Test func stateAfterShutdown() throws {
-        let image = try XFSImage(["-l", "size=4m"])
+        let image = try XFSImage(["-l", "size=6m"])
         try image.mounted { mount in
             try Self.change(mount, 0)
             try Tool.check("touch", ["\(mount)/file"])
@@ -77,7 +77,7 @@ struct LogTests {
 
     /// Each block of a clean log's end, made to be of an earlier cycle or garbage.
     @Test func damagedEndIsNotClean() throws {
-        let image = try XFSImage(["-l", "size=4m"])
+        let image = try XFSImage(["-l", "size=6m"])
         try image.mounted { try Self.change($0, 0) }
         let filesystem = try image.filesystem()
         guard case .internal(let range) = filesystem.volume.superblock.log else { return }

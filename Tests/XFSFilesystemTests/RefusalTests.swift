@@ -19,7 +19,7 @@ struct RefusalTests {
     }
 
     @Test func unknownFeaturesAreNamed() throws {
-        let error = try #require(try problem(["write features_incompat 0x4000000b"]))
+        let error = try #require(try problem(["write -d features_incompat 0x4000000b"]))
         #expect(error.code == .unsupported)
         #expect(error.message.contains("0x40000000"))
     }
@@ -41,7 +41,7 @@ struct RefusalTests {
 
     @Test func unknownReadOnlyFeaturesAllowReading() throws {
         let image = try XFSImage([])
-        try image.edit(["sb 0", "write features_ro_compat 0x1000000d"])
+        try image.edit(["sb 0", "write -d features_ro_compat 0x1000000d"])
         let filesystem = try image.filesystem()
         #expect(filesystem.writability == .none)
         #expect(filesystem.whyNotWritable?.code == .unsupported)
@@ -62,6 +62,7 @@ struct RefusalTests {
         let directory = try TemporaryDirectory()
         let path = try directory.write([UInt8](repeating: 7, count: 3), to: "short")
         #expect(try !XFSFilesystem.recognises(FileDevice(path)))
-        #expect(try XFSFilesystem.recognises(FileDevice(XFSImage([]).path)))
+        let image = try XFSImage([])
+        #expect(try XFSFilesystem.recognises(FileDevice(image.path)))
     }
 }

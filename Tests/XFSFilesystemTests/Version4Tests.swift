@@ -10,16 +10,18 @@ import Testing
 @Suite(.enabled(if: Capabilities.has("mkfs.xfs") && Capabilities.has("xfs_db")))
 struct Version4Tests {
     static let variants = [
-        "-m crc=0", "-m crc=0 -n ftype=0", "-m crc=0 -n ftype=1", "-m crc=0 -b size=512", "-m crc=0 -i size=256 -b size=1024",
+        "-m crc=0", "-m crc=0 -n ftype=0", "-m crc=0 -n ftype=1", "-m crc=0 -b size=512",
+        "-m crc=0 -i size=256 -b size=1024",
         "-m crc=0 -i size=2048 -n size=16384", "-m crc=0 -n size=65536 -b size=1024", "-m crc=0 -l version=1",
-        "-m crc=0 -i projid32bit=0,attr=1",
+        "-m crc=0 -i projid32bit=0",
     ]
 
     /// The files of an image, with their contents, and directories with how many entries they have.
     private static let files = [("empty", 0), ("small", 100), ("large", 300_001)]
     private static let directories = [("none", 0), ("short", 3), ("block", 20), ("leaf", 150), ("node", 900)]
 
-    static func image(_ options: String) throws -> XFSImage {
+    /// - Parameter entries: at most so many in a directory.
+    static func image(_ options: String, entries: Int = .max) throws -> XFSImage {
         let directory = try TemporaryDirectory()
         var text = "/\n0 0\nd--755 3 4\n"
         for (name, count) in files {
@@ -27,7 +29,7 @@ struct Version4Tests {
         }
         for (name, count) in directories {
             text += "\(name) d--750 5 6\n"
-            for index in 0..<count { text += "entry-\(index) l--777 0 0 target-\(index)\n" }
+            for index in 0..<min(count, entries) { text += "entry-\(index) l--777 0 0 target-\(index)\n" }
             text += "$\n"
         }
         text += "long l--777 0 0 \(String(repeating: "abcdefgh", count: 100))\n"
