@@ -67,7 +67,9 @@ package struct ModuleIndex: Sendable {
     /// Whether `path` stays below the directory that it is relative to, and can be put into an archive.
     private static func isPlain(_ path: Substring) -> Bool {
         ModuleName.isFile(path) && path.utf8.count < 1024
-            && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
+            && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+                !["", ".", ".."].contains($0)
+            }
     }
 
     private static func isOfPattern(_ byte: UInt8) -> Bool {

@@ -14,7 +14,8 @@ struct SegmentBuilder {
 
     init(_ request: SegmentRequest, _ layout: InitramfsLayout) throws(GuestError) {
         let kernel = request.kernel
-        guard !kernel.isEmpty, kernel != ".", kernel != "..", kernel.utf8.count < 256, !kernel.utf8.contains(UInt8(ascii: "/"))
+        guard !kernel.isEmpty, kernel != ".", kernel != "..", kernel.utf8.count < 256,
+            !kernel.utf8.contains(UInt8(ascii: "/"))
         else { throw GuestError(.damaged, "“\(kernel)” is no version of a kernel") }
         self.request = request
         self.layout = layout
