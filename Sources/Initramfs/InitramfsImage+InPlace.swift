@@ -47,7 +47,10 @@ extension InitramfsImage {
             }
             if let archive { assembly.add(archive: archive) }
             let room = bytes.count - assembly.bytes.count
-            if room >= 0 { return assembly.bytes + [UInt8](repeating: 0, count: room) }
+            if room >= 0 {
+                assembly.fill(room)
+                return assembly.bytes
+            }
         }
         return nil
     }

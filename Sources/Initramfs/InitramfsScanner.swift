@@ -40,6 +40,8 @@ struct InitramfsScanner {
         }
         var segment = InitramfsSegment(
             offset: offset, length: input.count, compression: compression, inflatedLength: 0, entries: [])
+        left.segments -= 1
+        guard left.segments >= 0 else { throw ArchiveProblem("the file has more archives than are read") }
         guard compression.isDecoded else { return segment }
         guard compression != .none || offset % 4 == 0 else {
             throw ArchiveProblem("it does not begin at a multiple of 4")

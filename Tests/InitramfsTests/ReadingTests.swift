@@ -113,6 +113,9 @@ struct ReadingTests {
         limits = InitramfsLimits()
         limits.listing = 500
         #expect(InitramfsImage(archive, limits: limits).problem != nil)
+        // Many tiny archives.
+        let magics = (0..<200_000).flatMap { _ in [0x02, 0x21, 0x4C, 0x18] as [UInt8] }
+        #expect(InitramfsImage(magics).problem != nil)
     }
 
     @Test func linksInCirclesLeadNowhere() throws {
