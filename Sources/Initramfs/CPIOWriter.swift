@@ -1,7 +1,7 @@
 import ByteLayout
 
-/// Writes an archive in which nothing depends on when or where it is made: inodes are numbered in order, everything belongs to
-/// root and is from 1970.
+/// Writes an archive in which nothing depends on when or where it is made: inodes are numbered in order, everything
+/// belongs to root and is from 1970.
 struct CPIOWriter {
     private(set) var bytes: [UInt8] = []
     private var inode: UInt32 = 0

@@ -1,8 +1,8 @@
 package import GuestDisk
 
 extension InitramfsImage {
-    /// The file with the addition, as long as before, so that nothing but its content changes: the guest's own archive is
-    /// compressed harder, and what is left over filled with zeros, which the kernel skips.
+    /// The file with the addition, as long as before, so that nothing but its content changes: the guest's own archive
+    /// is compressed harder, and what is left over filled with zeros, which the kernel skips.
     /// - Parameters:
     ///   - known: compressions that the kernel reads.
     ///   - readsMachineCode: whether it reads xz with the filter for x86: `CONFIG_XZ_DEC_X86`.
@@ -72,9 +72,9 @@ extension InitramfsImage {
     private static func recipes(
         _ current: ArchiveCompression, _ known: Set<ArchiveCompression>, _ readsMachineCode: Bool
     ) -> [ArchiveRecipe] {
-        // Of a dracut archive, 41.5 MB and 15.0 MB by gzip -9, zstd -5 makes 14.1 MB at 65 MB/s, -9 13.2 MB at 26 MB/s. Of one by
-        // initramfs-tools, 28.1 MB and 9.2 MB by zstd -9, xz -0 with the filter makes 8.4 MB at 10 MB/s and -1 8.1 MB at
-        // 6 MB/s a thread; zstd -17 8.5 MB at less than 2 MB/s.
+        // Of a dracut archive, 41.5 MB and 15.0 MB by gzip -9, zstd -5 makes 14.1 MB at 65 MB/s, -9 13.2 MB at 26 MB/s.
+        // Of one by initramfs-tools, 28.1 MB and 9.2 MB by zstd -9, xz -0 with the filter makes 8.4 MB at 10 MB/s and
+        // -1 8.1 MB at 6 MB/s a thread; zstd -17 8.5 MB at about 2 MB/s.
         let quick: [ArchiveRecipe] =
             switch current {
             case .gzip, .bzip2, .lzo: [.zstd(level: 5), .zstd(level: 9)]

@@ -24,8 +24,8 @@ struct InitramfsScanner {
                 if !segment.compression.isDecoded {
                     problem = GuestError(
                         .unsupported,
-                        "the archive at byte \(segment.offset) of the initramfs is compressed by \(segment.compression), "
-                            + "which is not read")
+                        "the archive at byte \(segment.offset) of the initramfs is compressed by "
+                            + "\(segment.compression), which is not read")
                 }
             } catch {
                 problem = GuestError(.damaged, "the archive at byte \(offset) of the initramfs: \(error.message)")
@@ -71,7 +71,8 @@ struct InitramfsScanner {
         return segment
     }
 
-    /// How much of the stream that the archive at `offset` belongs to lies before it: lz4 frames without zeros between are one.
+    /// How much of the stream that the archive at `offset` belongs to lies before it: lz4 frames without zeros between
+    /// are one.
     private func positionInStream(at offset: Int, _ compression: ArchiveCompression) -> Int {
         guard compression == .lz4 else { return 0 }
         var position = 0

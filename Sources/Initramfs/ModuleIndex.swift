@@ -1,5 +1,5 @@
-/// Which modules a kernel has, built in or as files, and what they need: by the text files that depmod(8) and the kernel's build
-/// leave beside them.
+/// Which modules a kernel has, built in or as files, and what they need: by the text files that depmod(8) and the
+/// kernel's build leave beside them.
 package struct ModuleIndex: Sendable {
     /// Paths relative to the directory of the modules.
     private(set) var files: [ModuleName: String] = [:]
@@ -14,8 +14,8 @@ package struct ModuleIndex: Sendable {
     /// Nothing but what is built in.
     package init() {}
 
-    /// Adds the lines of `modules.dep`: `kernel/a.ko: kernel/b.ko kernel/c.ko`. Those of module-init-tools before 3.8 have
-    /// absolute paths.
+    /// Adds the lines of `modules.dep`: `kernel/a.ko: kernel/b.ko kernel/c.ko`. Old ones
+    /// have absolute paths.
     /// - Parameter kernel: its version.
     package mutating func addDependencies(_ text: String, kernel: String) {
         let directory = "/lib/modules/\(kernel)/"

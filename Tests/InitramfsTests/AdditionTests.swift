@@ -4,7 +4,8 @@ import Initramfs
 import TestSupport
 import Testing
 
-/// What is added is judged by unpacking the whole file with cpio and the compressors' tools, and asking the guest's modprobe.
+/// What is added is judged by unpacking the whole file with cpio and the compressors' tools, and asking the guest's
+/// modprobe.
 struct AdditionTests {
     private let root: ModuleRoot
     private let link = InitramfsFile(
@@ -106,7 +107,8 @@ struct AdditionTests {
         #expect(InitramfsImage(stream).segments.last?.entries.first?.name == ".v2v-convert")
     }
 
-    /// Tools that unpack modules when they build an initramfs leave them under names that the guest's indexes don't have.
+    /// Tools that unpack modules when they build an initramfs leave them under names that the guest's indexes don't
+    /// have.
     @Test func modulesThatWereUnpackedStayFindable() throws {
         let compressed = try ModuleRoot(compressor: ("xz --check=crc32", ".xz"))
         let image = InitramfsImage(try initramfs())

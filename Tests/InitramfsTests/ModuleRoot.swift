@@ -52,8 +52,8 @@ final class ModuleRoot: Sendable {
         }
     }
 
-    /// What the guest's own modprobe would load for `module` in the tree below `root`: paths from the modules' directory, and
-    /// built-in modules as it calls them.
+    /// What the guest's own modprobe would load for `module` in the tree below `root`: paths from the modules'
+    /// directory, and built-in modules as it calls them.
     static func modprobe(_ module: String, root: String) throws -> [String] {
         try Tool.check("/sbin/modprobe", ["-d", root, "-S", kernel, "--show-depends", module])
             .split(separator: "\n").map { line in
