@@ -14,8 +14,8 @@ package struct ModuleIndex: Sendable {
     /// Nothing but what is built in.
     package init() {}
 
-    /// Adds the lines of `modules.dep`: `kernel/a.ko: kernel/b.ko kernel/c.ko`. Old ones
-    /// have absolute paths.
+    /// Adds the lines of `modules.dep`: `kernel/a.ko: kernel/b.ko kernel/c.ko`. Old ones have
+    /// absolute paths.
     /// - Parameter kernel: its version.
     package mutating func addDependencies(_ text: String, kernel: String) {
         let directory = "/lib/modules/\(kernel)/"
