@@ -4,8 +4,8 @@ extension ArchiveCompression {
         self != .bzip2 && self != .lzo
     }
 
-    /// Hands what the stream at the beginning of `input` decompresses to in pieces to `sink`. Not for `none`, which has no end
-    /// of its own.
+    /// Hands what the stream at the beginning of `input` decompresses to in pieces to `sink`. Not for `none`, which has
+    /// no end of its own.
     /// - Returns: bytes of the stream: where the kernel looks for the next archive.
     func decode(
         _ input: ArraySlice<UInt8>, sink: (ArraySlice<UInt8>) throws(ArchiveProblem) -> Void

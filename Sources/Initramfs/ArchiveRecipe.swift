@@ -43,6 +43,7 @@ enum ArchiveRecipe: Equatable {
     ) throws(ArchiveProblem) -> [UInt8]? {
         var stream = codec().map(CodecStream.init)
         var output: [UInt8] = []
+        if limit < .max { output.reserveCapacity(limit) }
         var isTooLarge = false
         func append(_ piece: ArraySlice<UInt8>) throws(ArchiveProblem) {
             isTooLarge = piece.count > limit - output.count

@@ -7,7 +7,8 @@ package struct CPIOEntry: Equatable, Sendable {
     package var name: String
     /// `c_mode`: type and permissions.
     package var mode: UInt32
-    /// `c_filesize`: bytes of the content; of a symbolic link, of where it leads. Hard links after the first may have none.
+    /// `c_filesize`: bytes of the content; of a symbolic link, of where it leads. Hard links after the first may have
+    /// none.
     package var size: UInt32
     /// `c_ino` and the device that it is on: the same for all names of a file.
     package var inode: Inode

@@ -1,7 +1,7 @@
 import ByteLayout
 
-/// Reads archives that come in pieces, by the rules of the kernel's `unpack_to_rootfs` (init/initramfs.c): members follow
-/// each other with any number of zeros between, each begins at a multiple of 4, a trailer ends nothing.
+/// Reads archives that come in pieces, by the rules of the kernel's `unpack_to_rootfs` (init/initramfs.c): members
+/// follow each other with any number of zeros between, each begins at a multiple of 4, a trailer ends nothing.
 struct CPIOParser {
     private enum State {
         /// Between members.

@@ -1,7 +1,7 @@
 import ByteLayout
 
-/// Writes an archive in which nothing depends on when or where it is made: inodes are numbered in order, everything belongs to
-/// root and is from 1970.
+/// Writes an archive in which nothing depends on when or where it is made: inodes are numbered in order, everything
+/// belongs to root and is from 1970.
 struct CPIOWriter {
     private(set) var bytes: [UInt8] = []
     private var inode: UInt32 = 0
@@ -31,7 +31,8 @@ struct CPIOWriter {
 
     private mutating func write(_ name: String, inode: UInt32, mode: UInt32, links: UInt32, _ content: [UInt8]) {
         let nameLength = UInt32(name.utf8.count + 1)
-        precondition(nameLength <= CPIO.maximumPath && content.count <= UInt32.max, "what cpio can't hold is not put in")
+        precondition(
+            nameLength <= CPIO.maximumPath && content.count <= UInt32.max, "what cpio can't hold is not put in")
         bytes += CPIO.magics[0]
         // Inode, mode, owner, group, links, time, size, device, device of a device file, length of the name, checksum.
         for field in [inode, mode, 0, 0, links, 0, UInt32(content.count), 0, 0, 0, 0, nameLength, 0] {

@@ -1,7 +1,7 @@
 /// Runs a codec over a stream that comes in pieces.
 struct CodecStream {
     private let codec: any ArchiveCodec
-    /// What comes out goes through here. More than 256 KiB made nothing faster.
+    /// What comes out goes through here.
     private var buffer = [UInt8](repeating: 0, count: 256 << 10)
 
     init(_ codec: any ArchiveCodec) {

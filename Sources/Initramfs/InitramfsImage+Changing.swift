@@ -1,7 +1,8 @@
 package import GuestDisk
 
 extension InitramfsImage {
-    /// What this initramfs lacks of what is requested. A segment of ours that it has from before doesn't count: it is replaced.
+    /// What this initramfs lacks of what is requested. A segment of ours that it has from before doesn't count: it is
+    /// replaced.
     /// - Throws: ``problem``; `notFound` if a module is not where the index says; what the tree throws.
     package func addition(for request: SegmentRequest) throws(GuestError) -> InitramfsAddition {
         if let problem { throw problem }

@@ -3,18 +3,18 @@ package import GuestDisk
 /// An initramfs file: archives one behind the other, each compressed on its own or not at all, with zeros between.
 ///
 /// ```
-/// | cpio: kernel/x86/microcode/… | zeros | cpio, compressed: the guest's own | zeros | cpio, compressed: ours | zeros |
+/// | cpio: kernel/x86/microcode/… | zeros | compressed cpio: the guest's own | zeros | compressed cpio: ours | zeros |
 /// ```
 ///
-/// It is read by the rules of the kernel (init/initramfs.c): what a later archive has is added to what earlier ones have, or
-/// replaces it.
+/// It is read by the rules of the kernel (init/initramfs.c): what a later archive has is added to what earlier ones
+/// have, or replaces it.
 package struct InitramfsImage: Sendable {
     /// The file.
     package let bytes: [UInt8]
     /// In order.
     package let segments: [InitramfsSegment]
-    /// Why the kernel, or we, can't read on behind the last segment; nil if the whole file is read. Nothing is added to such a
-    /// file.
+    /// Why the kernel, or we, can't read on behind the last segment; nil if the whole file is read. Nothing is added to
+    /// such a file.
     package let problem: GuestError?
     /// What the archives but our own make together.
     package let layout: InitramfsLayout
@@ -35,7 +35,8 @@ package struct InitramfsImage: Sendable {
     }
 
     /// The compressions that the guest's kernel can read.
-    /// - Parameter configuration: the text of its `/boot/config-KVER`. Without it only those are known that the file proves.
+    /// - Parameter configuration: the text of its `/boot/config-KVER`. Without it only those are known that the file
+    ///   proves.
     package func knownCompressions(configuration: String?) -> Set<ArchiveCompression> {
         if let configuration { return ArchiveCompression.allowed(byConfiguration: configuration) }
         return Set(segments.filter { !$0.isOwn }.map(\.compression)).union([.none])

@@ -1,5 +1,5 @@
-/// The tree that an initramfs unpacks to: which paths there are, and where symbolic links lead. Paths are relative to its root,
-/// without `./`.
+/// The tree that an initramfs unpacks to: which paths there are, and where symbolic links lead. Paths are relative to
+/// its root, without `./`.
 package struct InitramfsLayout: Sendable {
     private enum Node: Equatable {
         case directory

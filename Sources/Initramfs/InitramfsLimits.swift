@@ -1,6 +1,8 @@
-/// What an initramfs may make us read and remember. The defaults are far above what distributions build: theirs inflate to at
-/// most 300 MB, with about 10,000 files.
+/// What an initramfs may make us read and remember. The defaults are far above what distributions build: a large one
+/// inflates to some 200 MB.
 package struct InitramfsLimits: Sendable {
+    /// Archives, or streams of them. Boot loaders and tools put three or four together.
+    package var segments = 64
     /// Bytes that all archives together inflate to.
     package var inflated = 1 << 30
     /// Bytes of names and links, with ``entryCost`` for each.

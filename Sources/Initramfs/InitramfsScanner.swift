@@ -24,8 +24,8 @@ struct InitramfsScanner {
                 if !segment.compression.isDecoded {
                     problem = GuestError(
                         .unsupported,
-                        "the archive at byte \(segment.offset) of the initramfs is compressed by \(segment.compression), "
-                            + "which is not read")
+                        "the archive at byte \(segment.offset) of the initramfs is compressed by "
+                            + "\(segment.compression), which is not read")
                 }
             } catch {
                 problem = GuestError(.damaged, "the archive at byte \(offset) of the initramfs: \(error.message)")
@@ -40,6 +40,8 @@ struct InitramfsScanner {
         }
         var segment = InitramfsSegment(
             offset: offset, length: input.count, compression: compression, inflatedLength: 0, entries: [])
+        left.segments -= 1
+        guard left.segments >= 0 else { throw ArchiveProblem("the file has more archives than are read") }
         guard compression.isDecoded else { return segment }
         guard compression != .none || offset % 4 == 0 else {
             throw ArchiveProblem("it does not begin at a multiple of 4")
@@ -69,7 +71,8 @@ struct InitramfsScanner {
         return segment
     }
 
-    /// How much of the stream that the archive at `offset` belongs to lies before it: lz4 frames without zeros between are one.
+    /// How much of the stream that the archive at `offset` belongs to lies before it: lz4 frames without zeros between
+    /// are one.
     private func positionInStream(at offset: Int, _ compression: ArchiveCompression) -> Int {
         guard compression == .lz4 else { return 0 }
         var position = 0

@@ -17,8 +17,8 @@ package struct InitramfsSegment: Sendable {
     /// Whether it is ours.
     package var isOwn: Bool { marker != nil }
 
-    /// Whether it only has what the kernel wants early, microcode or ACPI tables: that it finds where it is, uncompressed and in
-    /// front (Documentation/arch/x86/microcode.rst).
+    /// Whether it only has what the kernel wants early, microcode or ACPI tables: that it finds where it is,
+    /// uncompressed and in front (Documentation/arch/x86/microcode.rst).
     package var isEarly: Bool {
         compression == .none && entries.contains { $0.name.trimmingPrefix("./").hasPrefix("kernel/") }
     }

@@ -7,8 +7,8 @@ import CLZ4
 /// | 02 21 4C 18 | length, 4 bytes | block | length | block …
 /// ```
 ///
-/// It has no end: it takes a length of zero for one, if it is not older than Linux 5.14, or the end of the file. A magic between
-/// blocks is skipped, so that frames may follow each other if nothing is between.
+/// It has no end: it takes a length of zero for one, if it is not older than Linux 5.14, or the end of the file. A
+/// magic between blocks is skipped, so that frames may follow each other if nothing is between.
 enum LZ4Legacy {
     static let magic: [UInt8] = [0x02, 0x21, 0x4C, 0x18]
     /// What a block holds at most.

@@ -29,8 +29,8 @@ import CLZMA
     }
 
     /// Writes one stream of the xz format that the kernel reads: it knows no other checksum than CRC32
-    /// (Documentation/staging/xz.rst). The stream has blocks of a fixed size, so that it is the same whatever the number of
-    /// threads.
+    /// (Documentation/staging/xz.rst). The stream has blocks of a fixed size, so that it is the same whatever the
+    /// number of threads.
     /// - Parameters:
     ///   - preset: 0 to 9.
     ///   - x86: with the filter for machine code, which the kernel reads if `CONFIG_XZ_DEC_X86` is set.
@@ -57,8 +57,8 @@ import CLZMA
 
     /// Of encoders.
     private static let threads: UInt32 = 2
-    /// Bytes of the content in a block: enough for two threads to have work in a small archive. At preset 1, whose dictionary
-    /// has 1 MiB, larger blocks save less than 1 %.
+    /// Bytes of the content in a block: enough for two threads to have work in a small archive. At preset 1, whose
+    /// dictionary has 1 MiB, larger blocks save less than 1 %.
     private static let blockSize: UInt64 = 4 << 20
 
     private static func started(_ start: (UnsafeMutablePointer<lzma_stream>) -> lzma_ret) -> LZMACodec {

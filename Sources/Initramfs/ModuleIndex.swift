@@ -1,5 +1,5 @@
-/// Which modules a kernel has, built in or as files, and what they need: by the text files that depmod(8) and the kernel's build
-/// leave beside them.
+/// Which modules a kernel has, built in or as files, and what they need: by the text files that depmod(8) and the
+/// kernel's build leave beside them.
 package struct ModuleIndex: Sendable {
     /// Paths relative to the directory of the modules.
     private(set) var files: [ModuleName: String] = [:]
@@ -14,7 +14,7 @@ package struct ModuleIndex: Sendable {
     /// Nothing but what is built in.
     package init() {}
 
-    /// Adds the lines of `modules.dep`: `kernel/a.ko: kernel/b.ko kernel/c.ko`. Those of module-init-tools before 3.8 have
+    /// Adds the lines of `modules.dep`: `kernel/a.ko: kernel/b.ko kernel/c.ko`. Old ones have
     /// absolute paths.
     /// - Parameter kernel: its version.
     package mutating func addDependencies(_ text: String, kernel: String) {
@@ -67,7 +67,9 @@ package struct ModuleIndex: Sendable {
     /// Whether `path` stays below the directory that it is relative to, and can be put into an archive.
     private static func isPlain(_ path: Substring) -> Bool {
         ModuleName.isFile(path) && path.utf8.count < 1024
-            && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
+            && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+                !["", ".", ".."].contains($0)
+            }
     }
 
     private static func isOfPattern(_ byte: UInt8) -> Bool {

@@ -1,5 +1,5 @@
-/// The files by which modprobe, and udev through libkmod, find modules. An initramfs has them for the modules in it only; with
-/// more modules, all are needed anew.
+/// The files by which modprobe, and udev through libkmod, find modules. An initramfs has them for the modules in it
+/// only; with more modules, all are needed anew.
 enum ModuleIndexFiles {
     /// What libkmod reads to load a module by its name or a device's alias (libkmod.c), and systemd for device nodes.
     static let essential = [

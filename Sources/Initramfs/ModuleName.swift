@@ -1,4 +1,5 @@
-/// What a kernel module is called: the name of its file without what is behind `.ko`, with `_` for `-`, which mean the same.
+/// What a kernel module is called: the name of its file without what is behind `.ko`, with `_` for `-`, which mean the
+/// same.
 package struct ModuleName: Hashable, Sendable {
     package let text: String
 

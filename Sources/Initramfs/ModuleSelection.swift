@@ -10,7 +10,8 @@ package struct ModuleSelection: Equatable, Sendable {
 
     /// For every wanted module, in the order in which they were wanted.
     package internal(set) var presence: [(name: String, presence: Presence)] = []
-    /// The files of the modules and of all that they need, what is needed first; relative to the directory of the modules.
+    /// The files of the modules and of all that they need, what is needed first; relative to the directory of the
+    /// modules.
     package internal(set) var files: [String] = []
 
     package static func == (left: ModuleSelection, right: ModuleSelection) -> Bool {
@@ -19,8 +20,8 @@ package struct ModuleSelection: Equatable, Sendable {
 }
 
 extension ModuleIndex {
-    /// The closure of `wanted` under dependencies, soft ones too. Of those, what is missing is left out: they may be of another
-    /// configuration.
+    /// The closure of `wanted` under dependencies, soft ones too. Of those, what is missing is left out: they may be of
+    /// another configuration.
     package func select(_ wanted: [String]) -> ModuleSelection {
         enum Step {
             case enter(ModuleName), leave(String)
@@ -40,7 +41,8 @@ extension ModuleIndex {
                         steps += (aliases[name] ?? []).reversed().map { .enter($0) }
                         continue
                     }
-                    // The last one is taken first: what the module itself needs, then its file, then what else should be there.
+                    // The last one is taken first: what the module itself needs, then its file, then what else should
+                    // be there.
                     steps += (softDependencies[name] ?? []).reversed().map { .enter($0) }
                     steps.append(.leave(file))
                     steps += dependencies(of: name).map { .enter($0) }

@@ -36,6 +36,11 @@ struct SegmentAssembly {
         while bytes.count % 4 != 0, recipe != .lz4 { bytes.append(0) }
     }
 
+    /// Adds zeros, which the kernel skips.
+    mutating func fill(_ count: Int) {
+        bytes += repeatElement(0, count: count)
+    }
+
     private var recipe: ArchiveRecipe {
         // Behind an lz4 frame, kernels before 5.14 read nothing but blocks of lz4.
         if lz4Length != nil { return .lz4 }

@@ -14,7 +14,8 @@ struct SegmentBuilder {
 
     init(_ request: SegmentRequest, _ layout: InitramfsLayout) throws(GuestError) {
         let kernel = request.kernel
-        guard !kernel.isEmpty, kernel != ".", kernel != "..", kernel.utf8.count < 256, !kernel.utf8.contains(UInt8(ascii: "/"))
+        guard !kernel.isEmpty, kernel != ".", kernel != "..", kernel.utf8.count < 256,
+            !kernel.utf8.contains(UInt8(ascii: "/"))
         else { throw GuestError(.damaged, "“\(kernel)” is no version of a kernel") }
         self.request = request
         self.layout = layout
@@ -71,9 +72,9 @@ struct SegmentBuilder {
         }
     }
 
-    /// The complete indexes say where modules are in the guest's root. Tools that unpack modules, or put them elsewhere, when
-    /// they build an initramfs, leave them in it under other names: links lead there. (libkmod tells a compressed module by its
-    /// content, not by its name.)
+    /// The complete indexes say where modules are in the guest's root. Tools that unpack modules, or put them
+    /// elsewhere, when they build an initramfs, leave them in it under other names: links lead there. (libkmod tells a
+    /// compressed module by its content, not by its name.)
     private func addLinks(
         _ moved: [(indexed: String, actual: String)], to content: inout SegmentContent
     ) throws(GuestError) {

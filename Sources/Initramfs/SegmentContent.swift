@@ -1,7 +1,7 @@
 import GuestDisk
 
-/// What will be in a segment. Directories are added as needed, only where the initramfs has none: an entry for one that it has as
-/// a link would replace the link.
+/// What will be in a segment. Directories are added as needed, only where the initramfs has none: an entry for one that
+/// it has as a link would replace the link.
 struct SegmentContent {
     private enum Item {
         case directory(String)

@@ -2,8 +2,8 @@ import ByteLayout
 import DiskImage
 import Digests
 
-/// The file by which a segment of ours is known, the first in it, and what it was made for: the same segment needs not be made
-/// twice.
+/// The file by which a segment of ours is known, the first in it, and what it was made for: the same segment needs not
+/// be made twice.
 struct SegmentMarker: Equatable {
     /// At the top, where no directory must be made for it.
     static let name = ".v2v-convert"

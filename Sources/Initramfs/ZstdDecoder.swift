@@ -4,7 +4,8 @@ import CZstd
 @safe final class ZstdDecoder: ArchiveCodec {
     private let context: OpaquePointer
 
-    /// The largest window that the kernel takes, as a power of two (lib/decompress_unzstd.c): what a frame can make us hold.
+    /// The largest window that the kernel takes, as a power of two (lib/decompress_unzstd.c): what a frame can make us
+    /// hold.
     private static let windowLog: Int32 = 27
 
     init() {
