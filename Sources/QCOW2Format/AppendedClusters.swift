@@ -102,18 +102,30 @@ struct AppendedClusters {
 
     /// Writes the counts into old and new blocks, and the new refcount table. Until a header or a table leads to them the
     /// clusters are merely lost.
+    ///
+    /// What is counted is there before: counts behind the end of the file would stand in the way of the next change.
     /// - Returns: the new table, if there is one.
     func writeCounts(to output: any OutputSink) throws(ImageError) -> (offset: UInt64, clusters: UInt64)? {
-        try forEachBlock { (block, offset) throws(ImageError) in try output.write(block.bytes, at: HostOffset(offset)) }
-        guard tableClusters > 0 else { return nil }
+        let tableOffset = (clusters.upperBound - tableClusters) * clusterSize
+        if tableClusters > 0 { try output.write(tableBytes, at: HostOffset(tableOffset)) }
+        try forEachBlock { (block, offset) throws(ImageError) in
+            if offset >= start * clusterSize { try output.write(block.bytes, at: HostOffset(offset)) }
+        }
+        if !clusters.isEmpty { try output.barrier() }
+        try forEachBlock { (block, offset) throws(ImageError) in
+            if offset < start * clusterSize { try output.write(block.bytes, at: HostOffset(offset)) }
+        }
+        return tableClusters > 0 ? (tableOffset, tableClusters) : nil
+    }
+
+    /// The new refcount table.
+    private var tableBytes: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(tableClusters * clusterSize))
         for (index, entry) in table.entries.enumerated() { bytes.storeBigEndian(entry, at: index * 8) }
         for (number, index) in newBlocks.enumerated() {
             bytes.storeBigEndian(offset(ofNewBlock: number), at: index * 8)
         }
-        let tableOffset = (clusters.upperBound - tableClusters) * clusterSize
-        try output.write(bytes, at: HostOffset(tableOffset))
-        return (tableOffset, tableClusters)
+        return bytes
     }
 
     /// Enters the new blocks, which are written, into the refcount table that is there. Each is itself counted by one that

@@ -28,14 +28,17 @@ import Testing
 
     /// The journal of the changes, of which nothing is in the image yet.
     private func makeJournal() throws -> [UInt8] {
-        let file = try EditableFile(path: image)
+        #expect(try writeJournal(of: disk, EditableFile(path: image)) > 0)
+        #expect(try contents(of: image) == old)
+        return try contents(of: journal)
+    }
+
+    private func writeJournal(of disk: ChangedDisk, _ file: EditableFile) throws -> UInt64 {
         let layer = try disk.layer()
         let merged = LayeredMap(layer, over: RawReader(file: try file.reader(), opener: source.makeOpener()).makeMap())
         let content = try ContentReader(files: merged.files)
         let changes = DiskChanges(layer: layer) { (range) throws(ImageError) in try content.bytes(range, of: merged) }
-        #expect(try RawCommit(file).writeJournal(changes) > 0)
-        #expect(try contents(of: image) == old)
-        return try contents(of: journal)
+        return try RawCommit(file).writeJournal(changes)
     }
 
     @Test func committingWritesTheChanges() throws {
@@ -124,6 +127,21 @@ import Testing
         } throws: { error in
             (error as? ImageError)?.code == .outputFailed
         }
+    }
+
+    /// The journal of a device is not in `/dev`, which a crash would take along.
+    @Test(.enabled(if: Capabilities.canMount, "needs root and loop devices")) func devices() throws {
+        let backing = try directory.write(old.dropLast(old.count % 512), to: "backing")
+        let disk = try ChangedDisk(directory.write(contents(of: backing), to: "device.raw"), seed: 2)
+        let device = try Tool.check("losetup", ["--find", "--show", backing]).trimmingCharacters(in: .newlines)
+        defer { _ = try? Tool.run("losetup", ["--detach", device]) }
+        let kept = "/var/tmp/dev-\(device.split(separator: "/")[1]).v2v-journal"
+        let file = try EditableFile(path: device)
+        _ = try writeJournal(of: disk, file)
+        #expect(fileSize(kept) != nil)
+        #expect(try RawCommit.recover(file))
+        #expect(fileSize(kept) == nil)
+        #expect(try contents(of: backing) == contents(of: disk.after))
     }
 
     /// A program that only reads the image says that it is not to be trusted.
