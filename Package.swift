@@ -73,6 +73,7 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
+        layer("BtrfsFilesystem", ["ByteLayout", "CZlib", "CZstd", "Digests", "DiskImage", "GuestDisk"]),
         layer("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         layer("ExtFilesystem", ["ByteLayout", "CExt2fs", "GuestDisk", "Locking"]),
         .target(
@@ -126,6 +127,7 @@ let package = Package(
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
+        tests("BtrfsFilesystem", ["ByteLayout", "GuestDisk"]),
         tests("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
