@@ -12,6 +12,15 @@ enum BtrfsChecksum {
     /// Bytes that a block has in front for its checksum, whatever its length.
     static let room = 32
 
+    /// Bytes of a checksum.
+    var length: Int {
+        switch self {
+        case .crc32c: 4
+        case .xxhash64: 8
+        case .sha256: 32
+        }
+    }
+
     /// - Throws: `unsupported` for what isn't known.
     init(type: UInt16) throws(GuestError) {
         switch type {

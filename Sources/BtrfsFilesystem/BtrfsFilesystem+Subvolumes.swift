@@ -53,16 +53,26 @@ extension BtrfsFilesystem {
         return (id, file.number & Self.inodeMask, tree)
     }
 
-    private func tree(ofSubvolume id: UInt64) throws(GuestError) -> BtrfsTree {
-        // Snapshots have the transaction that made them in their key.
-        guard let found = try rootTree.lastItem(notAfter: BtrfsKey(id, BtrfsKey.Kind.root, .max)),
-            found.key.object == id, found.key.type == BtrfsKey.Kind.root, found.data.count >= 239
-        else { throw GuestError(.damaged, "subvolume \(id) is not there") }
+    /// The tree of a subvolume, or another that the tree of trees has.
+    func tree(ofSubvolume id: UInt64) throws(GuestError) -> BtrfsTree {
+        let item = try rootItem(id)
         return try BtrfsTree(
             space,
             BtrfsTree.Root(
-                address: found.data.littleEndian(UInt64.self, at: 176), level: found.data[238],
-                generation: found.data.littleEndian(UInt64.self, at: 160)))
+                address: item.littleEndian(UInt64.self, at: 176), level: item[238],
+                generation: item.littleEndian(UInt64.self, at: 160)))
+    }
+
+    func isReadOnly(subvolume id: UInt64) throws(GuestError) -> Bool {
+        try rootItem(id).littleEndian(UInt64.self, at: 208) & 1 != 0
+    }
+
+    private func rootItem(_ id: UInt64) throws(GuestError) -> [UInt8] {
+        // Snapshots have the transaction that made them in their key.
+        guard let found = try rootTree.lastItem(notAfter: BtrfsKey(id, BtrfsKey.Kind.root, .max)),
+            found.key.object == id, found.key.type == BtrfsKey.Kind.root, found.data.count >= 239
+        else { throw GuestError(.damaged, "the tree \(id) is not there") }
+        return found.data
     }
 
     /// The subvolumes in a subvolume, with their paths in it.

@@ -2,13 +2,13 @@ package import GuestDisk
 
 /// btrfs on one device: subvolumes, and files in extents that may be compressed.
 ///
-/// It is only read. Files are known by the number of their inode and, in the upper 16 bits, that of their subvolume in a list
+/// Files can be overwritten in the blocks that they have if nothing shares them; see `overwrite`. Files are known by the number of their inode and, in the upper 16 bits, that of their subvolume in a list
 /// which grows as subvolumes are met.
 package final class BtrfsFilesystem: Filesystem {
     let space: LogicalSpace
     let rootTree: BtrfsTree
     package let identity: FilesystemIdentity
-    package var writability: Writability { .none }
+    package let writability: Writability
     package private(set) var root = FileID(0)
     package private(set) var subvolumes: [Subvolume] = []
     /// What whoever reads the filesystem should know though it can be read.
@@ -18,6 +18,8 @@ package final class BtrfsFilesystem: Filesystem {
     var metSubvolumes: [(id: UInt64, tree: BtrfsTree?)] = []
     /// The extent that was decompressed last, by its address.
     var latestExtent: (address: UInt64, bytes: [UInt8])?
+    /// What went wrong halfway through a change; nothing is written any more.
+    var failure: GuestError?
 
     package static func recognises(_ device: any BlockDevice) -> Bool {
         (try? BtrfsSuperblock.recognises(device)) ?? false
@@ -26,6 +28,7 @@ package final class BtrfsFilesystem: Filesystem {
     package init(device: any BlockDevice) throws(GuestError) {
         let superblock = try BtrfsSuperblock.read(device)
         identity = superblock.identity
+        writability = superblock.hasLog || superblock.obstacle != nil ? .none : .inPlace
         space = try LogicalSpace(device, superblock)
         rootTree = try BtrfsTree(space, superblock.root)
         if superblock.hasLog {

@@ -3,7 +3,7 @@ import GuestDisk
 
 /// What an item says of a file.
 struct BtrfsInode {
-    private let bytes: [UInt8]
+    private(set) var bytes: [UInt8]
 
     private static let length = 160
 
@@ -17,7 +17,16 @@ struct BtrfsInode {
 
     var mode: UInt32 { bytes.littleEndian(UInt32.self, at: 52) }
     /// Bytes of the content.
-    var size: UInt64 { bytes.littleEndian(UInt64.self, at: 16) }
+    var size: UInt64 {
+        get { bytes.littleEndian(UInt64.self, at: 16) }
+        set { bytes.storeLittleEndian(newValue, at: 16) }
+    }
+
+    private var flags: UInt64 { bytes.littleEndian(UInt64.self, at: 64) }
+    /// The content has no checksums.
+    var isWithoutChecksums: Bool { flags & 1 != 0 }
+    /// fs-verity seals it.
+    var isSealed: Bool { flags >> 32 & 1 != 0 }
 
     var kind: FileStatus.Kind {
         guard let kind = Self.kind(bytes) else { preconditionFailure("checked when it was read") }

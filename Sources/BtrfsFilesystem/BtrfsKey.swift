@@ -17,14 +17,22 @@ struct BtrfsKey: Hashable, Comparable {
         static let directoryItem: UInt8 = 84
         static let directoryIndex: UInt8 = 96
         static let fileExtent: UInt8 = 108
+        static let checksums: UInt8 = 128
         static let root: UInt8 = 132
         static let rootBackReference: UInt8 = 144
         static let rootReference: UInt8 = 156
+        static let allocatedExtent: UInt8 = 168
+        static let allocatedNode: UInt8 = 169
         static let chunk: UInt8 = 228
     }
 
     /// Objects that have the same number in every filesystem.
     enum Object {
+        /// The tree that tells how often each extent and node is used, and the one with the checksums of data.
+        static let extentTree: UInt64 = 2
+        static let checksumTree: UInt64 = 7
+        /// What all checksums of data are items of.
+        static let checksums: UInt64 = 0 &- 10
         /// The subvolume that all others are below.
         static let topLevel: UInt64 = 5
         /// The directory of the tree of trees.

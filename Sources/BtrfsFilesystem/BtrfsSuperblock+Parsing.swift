@@ -69,6 +69,8 @@ extension BtrfsSuperblock {
         deviceID = bytes.littleEndian(UInt64.self, at: 201)
         let name = bytes[299..<555].prefix { $0 != 0 }
         label = name.isEmpty ? nil : String(decoding: name, as: UTF8.self)
+        obstacle = Self.obstacle(
+            flags: bytes.littleEndian(UInt64.self, at: 56), features: bytes.littleEndian(UInt64.self, at: 180))
         let devices = bytes.littleEndian(UInt64.self, at: 136)
         guard devices == 1 else {
             throw GuestError(.unsupported, "the btrfs filesystem is on \(devices) devices, which can't be read")
@@ -77,6 +79,13 @@ extension BtrfsSuperblock {
         guard size <= device.size else {
             throw GuestError(.damaged, "the filesystem has \(size) bytes, the device \(device.size)")
         }
+    }
+
+    /// Writing needs to know all flags but those of a superblock in use, and all features that are compatible with reading:
+    /// free space tree, whether it is valid, verity, block group tree.
+    private static func obstacle(flags: UInt64, features: UInt64) -> String? {
+        if flags & ~3 != 0 { return "it is a seed device, a dump or in the middle of a change" }
+        return features & ~0xF != 0 ? "it has features that are not known" : nil
     }
 
     private static func requireSupported(_ features: UInt64) throws(GuestError) {

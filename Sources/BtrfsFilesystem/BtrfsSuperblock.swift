@@ -27,6 +27,8 @@ struct BtrfsSuperblock {
     var systemChunks: [UInt8]
     /// Files were flushed after the transaction; what they should have is in a tree of its own.
     var hasLog: Bool
+    /// Why nothing is written, beside the log; nil if nothing prevents it.
+    var obstacle: String?
     /// Nil if there is none.
     var label: String?
 }

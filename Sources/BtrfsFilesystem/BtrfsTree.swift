@@ -32,12 +32,28 @@ struct BtrfsTree {
 
     /// The last item whose key is not greater than `key`.
     func lastItem(notAfter key: BtrfsKey) throws(GuestError) -> (key: BtrfsKey, data: [UInt8])? {
-        var node = try space.node(root)
-        while let index = node.lastIndex(notAfter: key) {
-            if node.level == 0 { return (node.key(index), node.data(index)) }
-            node = try child(node, index)
+        try path(toLastItemNotAfter: key).map { ($0.key, $0.data) }
+    }
+
+    /// The way to the last item whose key is not greater than `key`.
+    func path(toLastItemNotAfter key: BtrfsKey) throws(GuestError) -> Path? {
+        var nodes = [try space.node(root)]
+        while let node = nodes.last, let index = node.lastIndex(notAfter: key) {
+            if node.level == 0 { return Path(nodes: nodes, index: index) }
+            nodes.append(try child(node, index))
         }
         return nil
+    }
+
+    /// The nodes that lead to an item, from the root to the leaf.
+    struct Path {
+        var nodes: [BtrfsNode]
+        /// Of the item in the leaf.
+        var index: Int
+
+        var leaf: BtrfsNode { nodes[nodes.count - 1] }
+        var key: BtrfsKey { leaf.key(index) }
+        var data: [UInt8] { leaf.data(index) }
     }
 
     /// Calls `body` with the items of `type` that `object` has, in order, from `offset` on, until it returns false.

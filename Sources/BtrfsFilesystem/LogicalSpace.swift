@@ -51,6 +51,28 @@ final class LogicalSpace {
         GuestError(.damaged, "the node of a btrfs tree at logical address \(pointer.address) is damaged")
     }
 
+    /// Replaces a node by one with other items, whose checksum is made anew: everywhere it is, in place.
+    func replace(_ node: BtrfsNode, with bytes: [UInt8]) throws(GuestError) {
+        var bytes = bytes
+        let checksum = superblock.checksum.of(Array(bytes[BtrfsChecksum.room...]))
+        bytes.replaceSubrange(0..<checksum.count, with: checksum)
+        nodes[node.address] = nil
+        try write(bytes, at: node.address)
+    }
+
+    /// Replaces the bytes from `address`, in every copy.
+    func write(_ bytes: [UInt8], at address: UInt64) throws(GuestError) {
+        var written = 0
+        while written < bytes.count {
+            let place = try chunks.copies(of: address + UInt64(written))
+            let length = Int(min(UInt64(bytes.count - written), place.length))
+            for offset in place.offsets {
+                try device.write(Array(bytes[written..<written + length]), at: offset)
+            }
+            written += length
+        }
+    }
+
     /// The `count` bytes from `address`, of the first copy.
     func read(at address: UInt64, count: Int) throws(GuestError) -> [UInt8] {
         var bytes: [UInt8] = []

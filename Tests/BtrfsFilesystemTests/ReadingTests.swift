@@ -95,6 +95,7 @@ import Testing
         }
         let filesystem = try BtrfsFilesystem(device: FileDevice(copy))
         #expect(filesystem.warnings.count == 1)
+        #expect(filesystem.writability == .none)
         let file = try #require(try filesystem.lookUp(Array("file".utf8), in: filesystem.root))
         #expect(try filesystem.readAll(file, limit: 10) == Array("old".utf8))
         #expect(try image.open().warnings == [])
