@@ -22,6 +22,12 @@ struct BtrfsInode {
         set { bytes.storeLittleEndian(newValue, at: 16) }
     }
 
+    /// Bytes that are allocated for the content.
+    var allocated: UInt64 {
+        get { bytes.littleEndian(UInt64.self, at: 24) }
+        set { bytes.storeLittleEndian(newValue, at: 24) }
+    }
+
     private var flags: UInt64 { bytes.littleEndian(UInt64.self, at: 64) }
     /// The content has no checksums.
     var isWithoutChecksums: Bool { flags & 1 != 0 }

@@ -11,11 +11,11 @@ struct BtrfsNode {
     let count: Int
     let level: UInt8
 
-    private static let headerLength = 101
+    static let headerLength = 101
     private static let itemLength = 25
     private static let pointerLength = 33
 
-    /// - Throws: `damaged` unless the fields fit each other, and keys are in order.
+    /// - Throws: `damaged` unless keys are in order, and data is packed at the end of a leaf in the reverse order.
     init(_ bytes: [UInt8]) throws(GuestError) {
         self.bytes = bytes
         level = bytes[100]
@@ -23,15 +23,23 @@ struct BtrfsNode {
         let stored = bytes.littleEndian(UInt32.self, at: 96)
         guard stored <= limit else { throw GuestError(.damaged, "a node of a btrfs tree has too many items") }
         count = Int(stored)
+        var end = bytes.count
         for index in 0..<count {
-            guard index == 0 || key(index - 1) < key(index), level > 0 || hasData(index) else {
+            guard index == 0 || key(index - 1) < key(index), level > 0 || dataRange(index).upperBound == end else {
                 throw GuestError(.damaged, "item \(index) of a node of a btrfs tree is damaged")
             }
+            if level == 0 { end = dataRange(index).lowerBound }
+        }
+        guard end >= position(count) else {
+            throw GuestError(.damaged, "the items of a node of a btrfs tree have more data than it has room for")
         }
     }
 
     var generation: UInt64 { bytes.littleEndian(UInt64.self, at: 80) }
     var address: UInt64 { bytes.littleEndian(UInt64.self, at: 48) }
+
+    /// What leads to it.
+    var pointer: BtrfsTree.Root { BtrfsTree.Root(address: address, level: level, generation: generation) }
 
     func key(_ index: Int) -> BtrfsKey { BtrfsKey(bytes, at: position(index)) }
 
@@ -61,8 +69,6 @@ struct BtrfsNode {
         return start..<start + Int(bytes.littleEndian(UInt32.self, at: position(index) + BtrfsKey.length + 4))
     }
 
-    private func hasData(_ index: Int) -> Bool { dataRange(index).upperBound <= bytes.count }
-
     /// Where the pointer of a node leads.
     func child(_ index: Int) -> BtrfsTree.Root {
         let position = position(index) + BtrfsKey.length
@@ -71,7 +77,8 @@ struct BtrfsNode {
             generation: bytes.littleEndian(UInt64.self, at: position + 8))
     }
 
-    private func position(_ index: Int) -> Int {
+    /// Where an item or pointer is in the node.
+    func position(_ index: Int) -> Int {
         Self.headerLength + index * (level == 0 ? Self.itemLength : Self.pointerLength)
     }
 }

@@ -21,8 +21,17 @@ struct FileExtent {
     /// Bytes of the file.
     var length: UInt64
 
-    private static let inlineHeaderLength = 21
+    static let inlineHeaderLength = 21
     private static let storedLength = 53
+
+    /// The item of an extent that has `content` in itself, like `item` in all else.
+    static func inline(_ content: [UInt8], like item: [UInt8]) -> [UInt8] {
+        var bytes = Array(item[..<inlineHeaderLength])
+        bytes.storeLittleEndian(UInt64(content.count), at: 8)
+        // Not compressed.
+        bytes[16] = 0
+        return bytes + content
+    }
 
     init(_ bytes: [UInt8]) throws(GuestError) {
         let damaged = GuestError(.damaged, "an extent of a file is damaged")

@@ -41,6 +41,11 @@ import Testing
             _ = try? listing(filesystem, below: subvolume.file, depth: 4, isSound: false)
         }
         for name in ["a", "link", "none"] { _ = try? filesystem.lookUp(Array(name.utf8), in: filesystem.root) }
+        guard let directory = try? filesystem.lookUp(Array("a".utf8), in: filesystem.root) else { return true }
+        for (name, count) in [("1", 90), ("5", 700), ("59", 59 * 40 * 3), ("58", 4000)] {
+            guard let file = try? filesystem.lookUp(Array(name.utf8), in: directory) else { continue }
+            _ = try? filesystem.overwrite(file, with: [UInt8](repeating: 7, count: count))
+        }
         return true
     }
 

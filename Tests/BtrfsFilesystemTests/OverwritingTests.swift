@@ -45,6 +45,9 @@ import Testing
         with open('reserved', 'wb') as file:
             os.posix_fallocate(file.fileno(), 0, 100_000)
         make('inline', b'short')
+        open('packed', 'w').close()
+        run('btrfs', 'property', 'set', 'packed', 'compression', 'zstd')
+        make('packed', b'packed ' * 100)
         """#
 
     @Test(
@@ -58,12 +61,17 @@ import Testing
         var expected = try image.kernelListing("subvolid=5")
         let filesystem = try image.open()
         #expect(filesystem.writability == .inPlace)
-        for (name, count) in [("same", 150_000), ("shorter", 99_500), ("longer", 101_000), ("nocow", 50_000),
-            ("large", 3_000_000)]
-        {
+        for (name, count) in [
+            ("same", 150_000), ("shorter", 99_500), ("longer", 101_000), ("nocow", 50_000), ("large", 3_000_000),
+            ("inline", 5), ("other-1", 49), ("other-2", 1), ("other-3", 151), ("other-30", 1600), ("packed", 700),
+        ] {
             let file = try file(filesystem, "own", name)
             let content = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
-            #expect(try filesystem.capacity(of: file) >= count)
+            guard try filesystem.capacity(of: file) >= count else {
+                // A small leaf is full.
+                #expect(count < 2048 && ["-n 4096 -m single", "-M"].contains(options))
+                continue
+            }
             try filesystem.overwrite(file, with: content)
             #expect(try filesystem.readAll(file, limit: .max) == content)
             let key = hexadecimal("./own/\(name)".utf8)
@@ -92,16 +100,20 @@ import Testing
         let filesystem = try image.open()
         for (directory, name, reason) in [
             ("own", "reflinked", "shares"), ("own", "reflink", "shares"), ("own", "compressed", "compressed"),
-            ("own", "holes", "holes"), ("own", "reserved", "not written yet"), ("own", "inline", "in the inode"),
-            ("shared", "file", "shares"), ("snapshot", "file", "read-only"),
+            ("own", "holes", "holes"), ("own", "reserved", "not written yet"), ("shared", "file", "shares"),
+            ("snapshot", "file", "read-only"),
         ] {
             let file = try file(filesystem, directory, name)
             #expect("\(name)") {
                 try filesystem.overwrite(file, with: filesystem.readAll(file, limit: .max))
             } throws: { ($0 as? GuestError)?.code == .unsupported && "\($0)".contains(reason) }
         }
-        let same = try file(filesystem, "own", "same")
-        #expect { try filesystem.overwrite(same, with: [1]) } throws: { ($0 as? GuestError)?.code == .unsupported }
+        for (name, count) in [("same", 1), ("inline", 0), ("inline", 2049), ("other-0", 1)] {
+            let file = try file(filesystem, "own", name)
+            #expect("\(name)") {
+                try filesystem.overwrite(file, with: [UInt8](repeating: 1, count: count))
+            } throws: { ($0 as? GuestError)?.code == .unsupported }
+        }
         #expect(try contents(of: image.path) == before)
     }
 
