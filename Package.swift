@@ -75,6 +75,7 @@ let package = Package(
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
+        layer("BtrfsFilesystem", ["ByteLayout", "CZlib", "CZstd", "Digests", "DiskImage", "GuestDisk"]),
         layer("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         layer("ExtFilesystem", ["ByteLayout", "CExt2fs", "GuestDisk", "Locking"]),
         layer("XFSFilesystem", ["ByteLayout", "GuestDisk"]),
@@ -138,6 +139,7 @@ let package = Package(
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
+        tests("BtrfsFilesystem", ["ByteLayout", "GuestDisk"]),
         tests("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         .testTarget(
             name: "CommitTests",

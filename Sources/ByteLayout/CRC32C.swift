@@ -1,8 +1,9 @@
 /// The checksum CRC-32C (Castagnoli's polynomial, as iSCSI has it), of bytes in pieces.
 package struct CRC32C {
-    private var state = UInt32.max
+    private var state: UInt32
 
-    package init() {}
+    /// - Parameter state: what others begin with in place of all ones (names in btrfs directories).
+    package init(state: UInt32 = .max) { self.state = state }
 
     /// The checksum of `bytes`.
     package static func of(_ bytes: [UInt8]) -> UInt32 {

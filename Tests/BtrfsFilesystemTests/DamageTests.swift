@@ -1,0 +1,138 @@
+import BtrfsFilesystem
+import ByteLayout
+import Foundation
+import GuestDisk
+import TestSupport
+import Testing
+
+@Suite(.enabled(if: Image.canFill)) struct DamageTests {
+    private static let small = Result {
+        let image = try Image("-M -n 4096", size: "16M")
+        try image.fill(
+            """
+            import os, subprocess, sys
+            os.chdir(sys.argv[1])
+            os.makedirs('a/b')
+            for i in range(60):
+                with open('a/%d' % i, 'wb') as file: file.write(b'%d ' % i * i * 40)
+                os.setxattr('a/%d' % i, 'user.x', b'x' * i)
+            os.symlink('a/1', 'link')
+            subprocess.run(['btrfs', 'subvolume', 'create', 'a/sub'], check=True, stdout=subprocess.DEVNULL)
+            open('a/sub/file', 'w').write('content')
+            """, options: "compress=lzo")
+        return try contents(of: image.path)
+    }
+
+    /// Where nodes and the superblock are on the device: what bears the UUID where they do.
+    private static func blocks(_ bytes: [UInt8]) -> [Int] {
+        let fsid = bytes[65536 + 32..<65536 + 48]
+        return stride(from: 65536, to: bytes.count - 4096, by: 4096).filter {
+            bytes[$0 + 32..<$0 + 48].elementsEqual(fsid)
+        }
+    }
+
+    private static func seal(_ bytes: inout [UInt8], _ block: Int) {
+        bytes.storeLittleEndian(CRC32C.of(Array(bytes[block + 32..<block + 4096])), at: block)
+    }
+
+    private func exercise(_ device: any BlockDevice) -> Bool {
+        guard let filesystem = try? BtrfsFilesystem(device: device) else { return false }
+        for subvolume in filesystem.subvolumes {
+            _ = try? listing(filesystem, below: subvolume.file, depth: 4, isSound: false)
+        }
+        for name in ["a", "link", "none"] { _ = try? filesystem.lookUp(Array(name.utf8), in: filesystem.root) }
+        guard let directory = try? filesystem.lookUp(Array("a".utf8), in: filesystem.root) else { return true }
+        for (name, count) in [("1", 90), ("5", 700), ("59", 59 * 40 * 3), ("58", 4000)] {
+            guard let file = try? filesystem.lookUp(Array(name.utf8), in: directory) else { continue }
+            _ = try? filesystem.overwrite(file, with: [UInt8](repeating: 7, count: count))
+        }
+        return true
+    }
+
+    @Test("Whatever is damaged, with sound checksums, reading ends, with a file or an error")
+    func randomDamage() throws {
+        let sound = try Self.small.get()
+        let blocks = Self.blocks(sound)
+        #expect(blocks.count > 8)
+        var random = SeededGenerator(state: 2026)
+        var opened = 0
+        for _ in 0..<80 {
+            let device = MemoryDevice(sound)
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
+                let block = blocks[Int.random(in: 0..<blocks.count, using: &random)]
+                // All but the UUID, without which it is nobody's.
+                let used = (48..<4096).filter { sound[block + $0] != 0 }
+                for _ in 0..<Int.random(in: 1...4, using: &random) {
+                    let index = used[Int.random(in: 0..<used.count, using: &random)]
+                    device.bytes[block + index] = UInt8.random(in: 0...255, using: &random)
+                }
+                Self.seal(&device.bytes, block)
+            }
+            if exercise(device) { opened += 1 }
+        }
+        #expect(opened > 20)
+    }
+
+    @Test("A node with a wrong checksum is an error, unless there is a copy") func checksums() throws {
+        for (options, isRead) in [("-m single", false), ("-m dup", true)] {
+            let image = try Image(options)
+            try image.fill("import sys; open(sys.argv[1] + '/file', 'w').write('content')")
+            let device = MemoryDevice(try contents(of: image.path))
+            let output = try Tool.check("btrfs", ["inspect-internal", "dump-super", image.path])
+            let root = try #require(
+                output.split(separator: "\n").first { $0.hasPrefix("root\t") }?.split(separator: "\t").last)
+            let map = try Tool.check("btrfs-map-logical", ["-l", String(root), "-b", "4096", image.path])
+            let place = try #require(map.split(separator: "\n").first?.split(separator: " ").dropLast(2).last)
+            device.bytes[try #require(Int(place)) + 200] ^= 1
+            if isRead {
+                let filesystem = try BtrfsFilesystem(device: device)
+                #expect(try filesystem.lookUp(Array("file".utf8), in: filesystem.root) != nil)
+            } else {
+                #expect { _ = try BtrfsFilesystem(device: device) } throws: { ($0 as? GuestError)?.code == .damaged }
+            }
+        }
+    }
+
+    @Test("If the superblock is damaged, its copy is read") func superblockCopy() throws {
+        let image = try Image("")
+        try image.fill("import sys; open(sys.argv[1] + '/file', 'w').write('content')")
+        let device = MemoryDevice(try contents(of: image.path))
+        device.bytes[65536 + 100] ^= 1
+        let filesystem = try BtrfsFilesystem(device: device)
+        #expect(try filesystem.lookUp(Array("file".utf8), in: filesystem.root) != nil)
+        device.bytes[(64 << 20) + 100] ^= 1
+        #expect { _ = try BtrfsFilesystem(device: device) } throws: { ($0 as? GuestError)?.code == .damaged }
+        #expect(BtrfsFilesystem.recognises(device))
+    }
+
+    @Test("What can't be read is named") func unsupported() throws {
+        let image = try Image("--csum blake2")
+        #expect { _ = try image.open() } throws: {
+            ($0 as? GuestError)?.code == .unsupported && "\($0)".contains("BLAKE2")
+        }
+        let directory = try TemporaryDirectory()
+        let paths = ["1", "2"].map { directory.file($0) }
+        try Tool.check("truncate", ["-s", "128M"] + paths)
+        try Tool.check("mkfs.btrfs", ["-q", "-d", "raid1", "-m", "raid1"] + paths)
+        #expect { _ = try BtrfsFilesystem(device: FileDevice(paths[0])) } throws: {
+            ($0 as? GuestError)?.code == .unsupported && "\($0)".contains("2 devices")
+        }
+        let device = MemoryDevice(try Self.small.get())
+        device.bytes[65536 + 189] |= 0x10
+        Self.seal(&device.bytes, 65536)
+        #expect { _ = try BtrfsFilesystem(device: device) } throws: {
+            ($0 as? GuestError)?.code == .unsupported && "\($0)".contains("ZONED")
+        }
+        #expect(!BtrfsFilesystem.recognises(MemoryDevice([UInt8](repeating: 0, count: 1 << 20))))
+    }
+}
+
+/// The same numbers each time.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state ^ state >> 29
+    }
+}
