@@ -127,7 +127,7 @@ let package = Package(
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
-        tests("BtrfsFilesystem", ["ByteLayout", "GuestDisk"]),
+        tests("BtrfsFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         tests("FuzzTargets"),
         tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
