@@ -140,6 +140,7 @@ let package = Package(
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
         tests("BtrfsFilesystem", ["ByteLayout", "GuestDisk"]),
+        tests("BtrfsFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         .testTarget(
             name: "CommitTests",
