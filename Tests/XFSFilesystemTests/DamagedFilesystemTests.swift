@@ -10,7 +10,7 @@ import Testing
 @Suite(.enabled(if: Capabilities.has("mkfs.xfs") && Capabilities.has("xfs_db")), .timeLimit(.minutes(5)))
 struct DamagedFilesystemTests {
     /// How often everything is looked at; each time with several bytes wrong.
-    private static let rounds = ProcessInfo.processInfo.environment["V2V_LARGE_TESTS"] == nil ? 40 : 3000
+    private static let rounds = ProcessInfo.processInfo.environment["V2V_LARGE_TESTS"] == nil ? 40 : 1000
     /// Blocks that are wrong at a time: few, so that one doesn't hide the other.
     private static let blocks = 4
 
