@@ -24,13 +24,12 @@ package struct CRC32C {
             var position = 0
             // Safe: positions are less than `bytes.count`, and indices of tables less than 8 * 256.
             while position &+ 8 <= bytes.count {
-                let word = unsafe UInt64(
-                    littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)) ^ UInt64(state)
-                let near = unsafe tables[Int(word & 0xFF) | 0x700] ^ tables[Int(word >> 8 & 0xFF) | 0x600]
-                    ^ tables[Int(word >> 16 & 0xFF) | 0x500] ^ tables[Int(word >> 24 & 0xFF) | 0x400]
-                let far = unsafe tables[Int(word >> 32 & 0xFF) | 0x300] ^ tables[Int(word >> 40 & 0xFF) | 0x200]
-                    ^ tables[Int(word >> 48 & 0xFF) | 0x100] ^ tables[Int(word >> 56)]
-                state = near ^ far
+                let stored = unsafe bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+                let word = UInt64(littleEndian: stored) ^ UInt64(state)
+                state = unsafe tables[Int(word & 0xFF) | 0x700] ^ tables[Int(word >> 8 & 0xFF) | 0x600]
+                state ^= unsafe tables[Int(word >> 16 & 0xFF) | 0x500] ^ tables[Int(word >> 24 & 0xFF) | 0x400]
+                state ^= unsafe tables[Int(word >> 32 & 0xFF) | 0x300] ^ tables[Int(word >> 40 & 0xFF) | 0x200]
+                state ^= unsafe tables[Int(word >> 48 & 0xFF) | 0x100] ^ tables[Int(word >> 56)]
                 position &+= 8
             }
             while position < bytes.count {

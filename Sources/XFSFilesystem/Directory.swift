@@ -7,9 +7,6 @@ import GuestDisk
 struct Directory {
     /// Where the index begins, in bytes of the file (`XFS_DIR2_LEAF_OFFSET`).
     private static let indexOffset: UInt64 = 1 << 35
-    /// Blocks with entries that are looked at: 50 million entries. A map that leads to the same blocks again and again
-    /// would take forever.
-    private static let maximumBlocks = 1 << 20
 
     let map: ForkMap
 
@@ -33,15 +30,16 @@ struct Directory {
             return
         }
         var next: UInt64 = 0
-        var count = 0
+        // Extents may lead to the same block again and again.
+        var seen: Set<UInt64> = []
         try map.forEachExtent { extent throws(GuestError) in
             // A block may be in several extents: the first has told of it already.
             while next < extent.end {
                 next = max(next, extent.fileBlock)
                 guard next < indexStart else { return false }
-                count += 1
-                guard next % UInt64(blocks) == 0, count <= Self.maximumBlocks else { throw damaged }
-                let goesOn = try DirectoryBlock(map, at: next).forEachEntry { entry throws(GuestError) in
+                let block = try DirectoryBlock(map, at: next)
+                guard next % UInt64(blocks) == 0, seen.insert(block.offset).inserted else { throw damaged }
+                let goesOn = try block.forEachEntry { entry throws(GuestError) in
                     entry.isDot ? true : try body(entry)
                 }
                 guard goesOn else { return false }

@@ -10,6 +10,8 @@ import GuestDisk
 struct DirectoryBlock {
     private static let gap: UInt16 = 0xFFFF
 
+    /// Where it is on the device.
+    let offset: UInt64
     private let bytes: [UInt8]
     private let inode: UInt64
     private let hasFileTypes: Bool
@@ -36,6 +38,7 @@ struct DirectoryBlock {
         }
         try map.volume.verify(bytes, at: offset, .directoryData, inode: map.inode)
         self.bytes = bytes
+        self.offset = offset
         inode = map.inode
         hasFileTypes = map.volume.superblock.features.hasFileTypes
     }

@@ -44,7 +44,7 @@ struct IndexBlock {
         start = kind == .attributeLeaf ? (isChecksummed ? 80 : 32) : (isChecksummed ? 64 : 16)
         self.bytes = bytes
         guard count <= (bytes.count - start) / 8 else {
-            throw GuestError(.damaged, "the XFS index at byte \(offset) has \(count) entries, more than it has room for")
+            throw GuestError(.damaged, "the XFS index at byte \(offset) has no room for its \(count) entries")
         }
     }
 

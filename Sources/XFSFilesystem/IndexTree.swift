@@ -10,25 +10,17 @@ struct IndexTree {
 
     /// A tree is at most this high (`XFS_DA_NODE_MAXDEPTH`).
     private static let maximumLevel = 5
-    /// More leaves than any real tree has: a chain of them may lead back to itself.
-    private static let maximumLeaves = 1 << 20
 
     /// Calls `body` with each leaf from the one on that names with `hash` begin in, until it returns false.
     func forEachLeaf(from hash: UInt32, _ body: (IndexBlock) throws(GuestError) -> Bool) throws(GuestError) {
         guard var leaf = try firstLeaf(hash) else { return }
-        var last: UInt32?
-        for _ in 0..<Self.maximumLeaves {
-            // Leaves are in the order of hashes; so few can be seen twice.
-            if leaf.count > 0 {
-                guard last.map({ $0 <= leaf.hash(at: 0) }) ?? true else { throw damaged }
-                last = leaf.hash(at: leaf.count - 1)
-            }
-            guard try body(leaf), leaf.forward != 0 else { return }
+        // A chain may lead back to itself.
+        var seen: Set<UInt32> = []
+        while try body(leaf), leaf.forward != 0 {
             let next = try IndexBlock(map, at: UInt64(leaf.forward), count: blocks)
-            guard next.kind == leaf.kind else { throw damaged }
+            guard next.kind == leaf.kind, seen.insert(leaf.forward).inserted else { throw damaged }
             leaf = next
         }
-        throw damaged
     }
 
     /// The leaf that names with `hash` begin in; nil if all hashes are less.

@@ -44,7 +44,8 @@ extension Inode {
         if volume.hasChecksums {
             let checksum = bytes.littleEndian(UInt32.self, at: Offset.checksum)
             guard checksum == SelfDescription.checksum(of: bytes, field: Offset.checksum),
-                bytes.bigEndian(UInt64.self, at: 152) == number, bytes[160..<176].elementsEqual(volume.superblock.metadataUUID)
+                bytes.bigEndian(UInt64.self, at: 152) == number,
+                bytes[160..<176].elementsEqual(volume.superblock.metadataUUID)
             else { throw damaged(number) }
         }
         return bytes

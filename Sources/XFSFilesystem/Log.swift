@@ -13,8 +13,7 @@ import GuestDisk
 struct Log {
     /// The log counts in these, in bytes, whatever the blocks of the filesystem.
     static let blockSize = 512
-    /// Blocks that may have been on their way at once, and so reached the disk in any order: 8 buffers of 256 KiB, which is
-    /// also more than the longest record.
+    /// Blocks that may have been on their way at once, and so reached the disk in any order: 8 buffers of 256 KiB.
     private static let inFlight = (8 * 256 << 10) / blockSize
 
     private let device: any BlockDevice
@@ -83,8 +82,8 @@ struct Log {
 
     /// The blocks in front of `head`, in the order in which they were written; as many as the longest record may take.
     private func window(before head: Int) throws(GuestError) -> [UInt8] {
-        let count = min(head, Self.inFlight)
-        let older = min(Self.inFlight - count, blockCount - head)
+        let count = min(head, LogRecord.maximumBlocks)
+        let older = min(LogRecord.maximumBlocks - count, blockCount - head)
         return try read(blockCount - older, older) + read(head - count, count)
     }
 

@@ -10,6 +10,8 @@ struct LogRecord {
     private static let bytesPerHeader = 32 << 10
     /// `XLOG_MAX_RECORD_BSIZE`
     private static let maximumLength = 256 << 10
+    /// Blocks of the longest record and its headers.
+    static let maximumBlocks = maximumLength / Log.blockSize + maximumLength / bytesPerHeader
 
     /// How often the log had been gone through when it was written.
     let cycle: UInt32

@@ -42,40 +42,52 @@ struct SharedBlocks {
 
     /// Whether any of the blocks `range` of the group has more than one owner.
     func contains(anyOf range: Range<UInt64>) throws(GuestError) -> Bool {
-        try contains(anyOf: range, below: root, level: levels - 1)
+        try contains(anyOf: range, in: try node(root, level: levels - 1), level: levels - 1)
     }
 
-    private func contains(anyOf range: Range<UInt64>, below block: UInt32, level: Int) throws(GuestError) -> Bool {
-        let (bytes, count) = try node(block, level: level)
-        if level == 0 {
-            for index in 0..<count {
-                let record = Self.headerLength + 12 * index
-                let start = bytes.bigEndian(UInt32.self, at: record)
-                let end = UInt64(start) + UInt64(bytes.bigEndian(UInt32.self, at: record + 4))
-                let owners = bytes.bigEndian(UInt32.self, at: record + 8)
-                if start & Self.staging == 0, owners > 1, range.lowerBound < end, UInt64(start) < range.upperBound {
-                    return true
-                }
-            }
-            return false
+    private func contains(anyOf range: Range<UInt64>, in node: Node, level: Int) throws(GuestError) -> Bool {
+        guard level > 0 else {
+            return (0..<node.count).contains { node.sharedBlocks(at: $0)?.overlaps(range) ?? false }
         }
-        let room = (bytes.count - Self.headerLength) / 8
-        guard count <= room else { throw Self.damaged(group) }
-        func first(_ index: Int) -> UInt64 {
-            UInt64(bytes.bigEndian(UInt32.self, at: Self.headerLength + 4 * index))
-        }
-        for index in 0..<count {
-            let end = index + 1 < count ? first(index + 1) : .max
-            // What grows can't lead back to the same nodes again and again.
-            guard first(index) < end else { throw Self.damaged(group) }
-            guard first(index) < range.upperBound, range.lowerBound < end else { continue }
-            let child = bytes.bigEndian(UInt32.self, at: Self.headerLength + 4 * (room + index))
-            if try contains(anyOf: range, below: child, level: level - 1) { return true }
+        for index in 0..<node.count {
+            let first = node.key(at: index)
+            let end = index + 1 < node.count ? UInt64(node.key(at: index + 1)) : .max
+            guard UInt64(first) < end else { throw Self.damaged(group) }
+            guard UInt64(first) < range.upperBound, range.lowerBound < end else { continue }
+            let child = try self.node(node.child(at: index), level: level - 1)
+            // Keys grow, and a child begins with its own: so no node is met twice.
+            guard child.count > 0, child.key(at: 0) == first else { throw Self.damaged(group) }
+            if try contains(anyOf: range, in: child, level: level - 1) { return true }
         }
         return false
     }
 
-    private func node(_ number: UInt32, level: Int) throws(GuestError) -> (bytes: [UInt8], count: Int) {
+    private struct Node {
+        var bytes: [UInt8]
+        var count: Int
+        var isLeaf: Bool
+
+        /// The first block that a record, or a child, is about.
+        func key(at index: Int) -> UInt32 {
+            bytes.bigEndian(UInt32.self, at: SharedBlocks.headerLength + (isLeaf ? 12 : 4) * index)
+        }
+
+        func child(at index: Int) -> UInt32 {
+            let room = (bytes.count - SharedBlocks.headerLength) / 8
+            return bytes.bigEndian(UInt32.self, at: SharedBlocks.headerLength + 4 * (room + index))
+        }
+
+        /// The blocks of a record if they have several owners.
+        func sharedBlocks(at index: Int) -> Range<UInt64>? {
+            let record = SharedBlocks.headerLength + 12 * index
+            let start = bytes.bigEndian(UInt32.self, at: record)
+            let owners = bytes.bigEndian(UInt32.self, at: record + 8)
+            guard start & SharedBlocks.staging == 0, owners > 1 else { return nil }
+            return UInt64(start)..<UInt64(start) + UInt64(bytes.bigEndian(UInt32.self, at: record + 4))
+        }
+    }
+
+    private func node(_ number: UInt32, level: Int) throws(GuestError) -> Node {
         // A number with bits of the group would be elsewhere.
         guard UInt64(number) < volume.geometry.groupSize else { throw Self.damaged(group) }
         let (bytes, offset) = try volume.read(volume.geometry.block(group: group, place: UInt64(number)))
@@ -83,9 +95,8 @@ struct SharedBlocks {
         guard bytes.bigEndian(UInt32.self, at: 0) == Self.treeMagic, Int(bytes.bigEndian(UInt16.self, at: 4)) == level,
             SelfDescription.groupTree.isSound(bytes, at: offset, uuid: volume.superblock.metadataUUID),
             UInt64(bytes.bigEndian(UInt32.self, at: SelfDescription.groupTree.owner)) == group,
-            count <= (bytes.count - Self.headerLength) / 8
+            count <= (bytes.count - Self.headerLength) / (level > 0 ? 8 : 12)
         else { throw Self.damaged(group) }
-        guard level > 0 || count <= (bytes.count - Self.headerLength) / 12 else { throw Self.damaged(group) }
-        return (bytes, count)
+        return Node(bytes: bytes, count: count, isLeaf: level == 0)
     }
 }

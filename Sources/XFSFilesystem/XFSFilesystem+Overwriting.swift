@@ -20,7 +20,7 @@ extension XFSFilesystem {
         let capacity = (extents.last?.end ?? 0) * blockSize
         guard UInt64(content.count) <= capacity else {
             throw GuestError(
-                .noSpace, "the file of XFS inode \(file.number) has room for \(capacity) bytes, not for \(content.count)")
+                .noSpace, "the file of XFS inode \(file.number) has room for \(capacity) bytes, not \(content.count)")
         }
         for extent in extents {
             let start = Int(extent.fileBlock * blockSize)
@@ -45,16 +45,19 @@ extension XFSFilesystem {
             _ = try volume.offset(of: extent.start, count: extent.count)
             if volume.superblock.features.hasReflink {
                 let (group, place) = volume.geometry.place(of: extent.start)
-                let blocks = try sharedGroup == group ? shared : SharedBlocks(of: group, volume)
+                let blocks = sharedGroup == group ? shared : try SharedBlocks(of: group, volume)
                 (shared, sharedGroup) = (blocks, group)
                 if try blocks?.contains(anyOf: place..<place + extent.count) == true {
                     throw GuestError(
                         .unsupported,
-                        "the file of XFS inode \(inode.number) shares blocks with another (reflink), which would change too")
+                        "the file of XFS inode \(inode.number) shares blocks with another (reflink)")
                 }
             }
             extents.append(extent)
             next = extent.end
+            guard next <= volume.geometry.blockCount else {
+                throw GuestError(.damaged, "XFS inode \(inode.number) has more blocks than there are")
+            }
             return true
         }
         return extents

@@ -33,7 +33,7 @@ extension XFSFilesystem {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(end - offset))
         try map(of: inode).forEachExtent(from: offset / blockSize) { extent throws(GuestError) in
-            // Can't overflow: block numbers have 54 bits, and blocks at most 2^16 bytes: such a file is longer than any.
+            // Blocks that are farther than 64 bits of bytes are behind the end of any file.
             let (start, isTooFar) = extent.fileBlock.multipliedReportingOverflow(by: blockSize)
             guard !isTooFar, start < end else { return false }
             let from = max(start, offset)
@@ -47,7 +47,8 @@ extension XFSFilesystem {
             }
             return true
         }
-        return bytes + [UInt8](repeating: 0, count: Int(end - offset) - bytes.count)
+        bytes += [UInt8](repeating: 0, count: Int(end - offset) - bytes.count)
+        return bytes
     }
 
     func inode(_ file: FileID) throws(GuestError) -> Inode {

@@ -14,13 +14,13 @@ struct LogTests {
 
     /// Changes enough to go some way around a small log.
     private static func change(_ mount: String, _ round: Int) throws {
-        try Tool.check(
-            "sh",
-            [
-                "-c",
-                "cd '\(mount)'; mkdir -p \(round); i=0; while [ $i -lt 150 ]; do echo $i > \(round)/$i; ln -s $i \(round)/l$i; "
-                    + "i=$((i+1)); done; sync; rm -r \(round)",
-            ])
+        let directory = "\(mount)/\(round)"
+        let links = (0..<150).map { "\(directory)/\($0)" }
+        guard mkdir(directory, 0o755) == 0, links.allSatisfy({ symlink("target", $0) == 0 }) else {
+            throw POSIXError(.EIO)
+        }
+        try Tool.check("sync", ["-f", mount])
+        guard links.allSatisfy({ unlink($0) == 0 }), rmdir(directory) == 0 else { throw POSIXError(.EIO) }
     }
 
     @Test(arguments: ["-l size=6m", "-l size=6m,su=32k", "-l size=6m -b size=1024", "-m bigtime=0"])
