@@ -85,8 +85,9 @@ let package = Package(
         .target(
             name: "GuestFixups",
             dependencies: [
-                "ByteLayout", "DiskImage", "ExtFilesystem", "FATFilesystem", "GuestDisk", "Initramfs", "XFSFilesystem",
-                system, yams,
+                "BtrfsFilesystem", "ByteLayout", "DiskImage", "ExtFilesystem", "FATFilesystem", "GuestDisk",
+                "Initramfs",
+                "XFSFilesystem", system, yams,
             ],
             // Part of the program, which needs no files beside it.
             resources: [.embedInCode("Resources")], swiftSettings: rules),
@@ -127,7 +128,8 @@ let package = Package(
         // Runs a command as if the kernel refused io_uring, as containers do.
         .executableTarget(name: "deny-io-uring", path: "Tests/DenyIOUring"),
         .target(
-            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd", "DiskImage"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ByteLayout", "CZlib", "CZstd", "DiskImage", "GuestDisk"],
+            path: "Tests/TestSupport",
             swiftSettings: testRules),
         tests("ByteLayout"),
         tests("DiskImage"),
@@ -136,6 +138,7 @@ let package = Package(
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("GuestDisk", ["DiskImage"]),
+        tests("GuestFixups", ["DiskImage", "GuestDisk"]),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),

@@ -11,8 +11,13 @@ struct FixupCommand: AsyncParsableCommand {
             The guest's initramfs gets the virtio modules of its own kernels, names of devices that depend on hardware become \
             UUIDs, and its network interfaces keep their names. No code of the guest runs, and no privileges are needed.
 
+            Images that are qcow2 or raw are changed in place, each whole or not at all, even if the power fails: what is left of \
+            an interrupted change of a raw image (a journal beside it) the next fixup completes. Keep a copy all the same, or \
+            use convert --fixup, which leaves the source alone.
+
             EXAMPLES:
               v2v-convert fixup --plan web01.qcow2
+              v2v-convert fixup web01.qcow2
               v2v-convert fixup --plan --nic 00:50:56:01:02:03=ens192 --output json web01.vmdk
             """)
 
@@ -34,11 +39,9 @@ struct FixupCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            var inspection = GuestInspection(images.map { access.source($0, format: format) })
-            inspection.options = try guest.options()
-            let result = try await inspection.plan()
+            let result = try await result()
             switch output {
-            case .human: try Terminal.result(GuestText.text(result, isDone: false, withDiffs: true))
+            case .human: try Terminal.result(GuestText.text(result, isDone: !plan, withDiffs: plan))
             case .json: try JSONOutput.print(result)
             }
             if !result.complete { throw ExitCode(ExitStatus.fixupIncomplete) }
@@ -46,5 +49,17 @@ struct FixupCommand: AsyncParsableCommand {
             if output == .json { try JSONOutput.print(error) }
             throw error
         }
+    }
+
+    private func result() async throws -> FixupResult {
+        let sources = images.map { access.source($0, format: format) }
+        guard !plan else {
+            var inspection = GuestInspection(sources)
+            inspection.options = try guest.options()
+            return try await inspection.plan()
+        }
+        var fixup = GuestFixup(sources)
+        fixup.options = try guest.options()
+        return try await SignalGuard.cancelling { try await fixup.run() }
     }
 }

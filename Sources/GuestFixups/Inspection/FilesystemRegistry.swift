@@ -1,3 +1,4 @@
+import BtrfsFilesystem
 import ExtFilesystem
 import FATFilesystem
 import GuestDisk
@@ -6,7 +7,7 @@ import XFSFilesystem
 /// The filesystems that are known. To add one, add a line.
 enum FilesystemRegistry {
     static let types: [any Filesystem.Type] = [
-        ExtFilesystem.self, XFSFilesystem.self, FATFilesystem.self,
+        ExtFilesystem.self, XFSFilesystem.self, BtrfsFilesystem.self, FATFilesystem.self,
     ]
 
     /// What to call a filesystem of `type` that can't be opened.

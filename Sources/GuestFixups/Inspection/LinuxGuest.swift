@@ -22,7 +22,7 @@ package struct LinuxGuest {
         var warnings: [String] = []
         for volume in machine.volumes {
             guard let filesystem = volume.filesystem else { continue }
-            for root in filesystem.subvolumes where !guests.contains(where: { $0.root.name == volume.name }) {
+            for root in rootCandidates(filesystem) where !guests.contains(where: { $0.root.name == volume.name }) {
                 do throws(GuestError) {
                     guard isRoot(root.file, of: filesystem) else { continue }
                     guests.append(try LinuxGuest(volume, filesystem, root, machine))
@@ -32,6 +32,15 @@ package struct LinuxGuest {
             }
         }
         return (guests, warnings)
+    }
+
+    /// The subvolumes in the order in which they are looked at: what is mounted by default, then those that are nearest to the top,
+    /// as snapshots are not.
+    private static func rootCandidates(_ filesystem: any Filesystem) -> [Subvolume] {
+        let subvolumes = filesystem.subvolumes
+        func depth(_ subvolume: Subvolume) -> Int { subvolume.name?.split(separator: "/").count ?? 0 }
+        return Array(subvolumes.prefix(1))
+            + subvolumes.dropFirst().sorted { (depth($0), $0.name ?? "") < (depth($1), $1.name ?? "") }
     }
 
     /// Whether a system's root is there: it has `etc`, something that tells of a system in it, and programs.

@@ -16,7 +16,13 @@ package struct NameBinding: Equatable, Sendable {
     }
 
     /// What the file is called that binds it, without directory: udev reads them in this order, and 99-default is the system's.
-    package var linkFileName: String { "10-v2v-convert-\(name).link" }
+    package var linkFileName: String { "10-\(Self.mark)-\(name).link" }
+
+    /// Whether an earlier run has made the file: what it binds is to be bound again, in the initramfs too.
+    static func isOwn(_ path: String) -> Bool { path.split(separator: "/").last?.contains(mark) ?? false }
+
+    /// In the names of all files that bind names.
+    private static let mark = "v2v-convert"
 
     /// For udev since systemd 209 (systemd.link(5)).
     package var linkFile: String {

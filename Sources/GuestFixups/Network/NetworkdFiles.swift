@@ -22,7 +22,7 @@ enum NetworkdFiles {
             let file = KeyFile(text)
             let address = file.value("Match", "MACAddress") ?? file.value("Match", "PermanentMACAddress")
             guard let name = file.value("Link", "Name"), let address else { continue }
-            names.add(name, address: address, in: path, isPinned: true)
+            names.add(name, address: address, in: path, isPinned: !NameBinding.isOwn(path))
         }
     }
 }

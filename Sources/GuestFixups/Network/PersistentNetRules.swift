@@ -10,7 +10,7 @@ enum PersistentNetRules {
                 guard let name = keys["NAME"], let address = keys["ATTR{address}"] ?? keys["SYSFS{address}"] else {
                     continue
                 }
-                names.add(name, address: address, in: path, isPinned: true)
+                names.add(name, address: address, in: path, isPinned: !NameBinding.isOwn(path))
             }
         }
     }
