@@ -1,3 +1,4 @@
+import ByteLayout
 package import GuestDisk
 
 extension BtrfsFilesystem {
@@ -12,7 +13,7 @@ extension BtrfsFilesystem {
         }
         guard offset < inode.size, count > 0 else { return [] }
         let wanted = offset..<offset + min(UInt64(count), inode.size - offset)
-        return try content(of: place.inode, place.tree, wanted)
+        return try content(of: place.inode, place.tree, wanted, isChecked: !inode.isWithoutChecksums)
     }
 
     package func readLink(_ link: FileID) throws(GuestError) -> [UInt8] {
@@ -24,12 +25,12 @@ extension BtrfsFilesystem {
         guard (1...Self.maximumLink).contains(inode.size) else {
             throw GuestError(.damaged, "inode \(place.inode): a symbolic link has an impossible length")
         }
-        return try content(of: place.inode, place.tree, 0..<inode.size)
+        return try content(of: place.inode, place.tree, 0..<inode.size, isChecked: !inode.isWithoutChecksums)
     }
 
     /// The bytes `wanted` of a file; what no extent has is zeros.
     private func content(
-        of inode: UInt64, _ tree: BtrfsTree, _ wanted: Range<UInt64>
+        of inode: UInt64, _ tree: BtrfsTree, _ wanted: Range<UInt64>, isChecked: Bool
     ) throws(GuestError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(wanted.upperBound - wanted.lowerBound))
         // The extent that has the first byte may begin before it.
@@ -44,7 +45,8 @@ extension BtrfsFilesystem {
             let part = (key.offset..<end).clamped(to: wanted)
             guard !part.isEmpty else { return true }
             let within = part.lowerBound - key.offset
-            if let found = try content(of: extent, within..<within + (part.upperBound - part.lowerBound)) {
+            let shown = within..<within + (part.upperBound - part.lowerBound)
+            if let found = try content(of: extent, shown, isChecked: isChecked) {
                 let place = Int(part.lowerBound - wanted.lowerBound)
                 bytes.replaceSubrange(place..<place + found.count, with: found)
             }
@@ -54,7 +56,9 @@ extension BtrfsFilesystem {
     }
 
     /// The bytes `part` of what an extent shows of itself, as many; nil for zeros.
-    private func content(of extent: FileExtent, _ part: Range<UInt64>) throws(GuestError) -> [UInt8]? {
+    private func content(
+        of extent: FileExtent, _ part: Range<UInt64>, isChecked: Bool
+    ) throws(GuestError) -> [UInt8]? {
         let damaged = GuestError(.damaged, "an extent of a file is longer than what is stored for it")
         let (start, overflow) = extent.skipped.addingReportingOverflow(part.lowerBound)
         let (end, tooLong) = extent.skipped.addingReportingOverflow(part.upperBound)
@@ -62,8 +66,14 @@ extension BtrfsFilesystem {
         switch (extent.place, extent.compression) {
         case (.reserved, _), (.stored(address: 0, _), _): return nil
         case (.stored(let address, let length), nil):
-            guard end <= length, !address.addingReportingOverflow(start).overflow else { throw damaged }
-            return try space.read(at: address + start, count: Int(end - start))
+            guard end <= length, !address.addingReportingOverflow(length).overflow else { throw damaged }
+            // Whole sectors, which have checksums.
+            let sectorSize = UInt64(space.superblock.sectorSize)
+            let first = start.alignedDown(to: sectorSize)
+            let last = min(length, end.dividedUp(by: sectorSize).multipliedReportingOverflow(by: sectorSize).0)
+            guard last >= end else { throw damaged }
+            let bytes = try read(at: address + first, count: Int(last - first), isChecked: isChecked)
+            return Array(bytes[Int(start - first)..<Int(end - first)])
         case (.inline(let bytes), nil):
             return Array(bytes[Int(start)..<Int(end)])
         case (.inline(let bytes), let compression?):
@@ -76,11 +86,18 @@ extension BtrfsFilesystem {
                 length <= ExtentDecoder.maximumLength
             else { throw damaged }
             if latestExtent?.address != address || latestExtent?.bytes.count != Int(extent.decodedLength) {
-                let stored = try space.read(at: address, count: Int(length))
+                let stored = try read(at: address, count: Int(length), isChecked: isChecked)
                 latestExtent = (address, try decode(compression, stored, extent))
             }
             return latestExtent.map { Array($0.bytes[Int(start)..<Int(end)]) }
         }
+    }
+
+    private func read(at address: UInt64, count: Int, isChecked: Bool) throws(GuestError) -> [UInt8] {
+        guard isChecked else { return try space.read(at: address, count: count) }
+        if checksumTree == nil { checksumTree = try tree(ofSubvolume: BtrfsKey.Object.checksumTree) }
+        guard let checksumTree else { preconditionFailure("set above") }
+        return try DataChecksums(space, checksumTree).read(at: address, count: count)
     }
 
     private func decode(

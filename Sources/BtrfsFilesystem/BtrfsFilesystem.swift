@@ -18,6 +18,8 @@ package final class BtrfsFilesystem: Filesystem {
     var metSubvolumes: [(id: UInt64, tree: BtrfsTree?)] = []
     /// The extent that was decompressed last, by its address.
     var latestExtent: (address: UInt64, bytes: [UInt8])?
+    /// The tree with the checksums of data, once one was needed.
+    var checksumTree: BtrfsTree?
     /// What went wrong halfway through a change; nothing is written any more.
     var failure: GuestError?
 

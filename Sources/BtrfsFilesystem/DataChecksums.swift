@@ -10,10 +10,36 @@ struct DataChecksums {
         self.tree = tree
     }
 
+    /// The `count` bytes from `address`, whole sectors, of the first copy that has the right checksums. A sector that has none
+    /// is taken as it is.
+    func read(at address: UInt64, count: Int) throws(GuestError) -> [UInt8] {
+        for copy in 0..<(try space.copyCount(at: address)) {
+            let bytes = try space.read(at: address, count: count, copy: copy)
+            if try isRight(bytes, at: address) { return bytes }
+        }
+        throw GuestError(.damaged, "data of a file at logical address \(address) has a wrong checksum")
+    }
+
+    private func isRight(_ bytes: [UInt8], at address: UInt64) throws(GuestError) -> Bool {
+        let sectorSize = space.superblock.sectorSize
+        var known: (path: BtrfsTree.Path, place: Int, covered: UInt64)?
+        for start in stride(from: 0, to: bytes.count - bytes.count % sectorSize, by: sectorSize) {
+            if known == nil { known = try item(for: address + UInt64(start)) }
+            guard let item = known else { continue }
+            let checksum = space.superblock.checksum.of(Array(bytes[start..<start + sectorSize]))
+            guard item.path.leaf.bytes[item.place..<item.place + checksum.count].elementsEqual(checksum) else {
+                return false
+            }
+            let rest = item.covered - UInt64(sectorSize)
+            known = rest > 0 ? (item.path, item.place + checksum.count, rest) : nil
+        }
+        return true
+    }
+
     /// Throws `unsupported` unless every sector from `address` on has a checksum.
     func requirePresent(at address: UInt64, count: UInt64) throws(GuestError) {
         var done: UInt64 = 0
-        while done < count { done += try item(for: address + done).covered }
+        while done < count { done += try requiredItem(for: address + done).covered }
     }
 
     /// Makes the checksums of the sectors from `address` on those of `bytes`, whole sectors, in place.
@@ -21,7 +47,7 @@ struct DataChecksums {
         let sectorSize = space.superblock.sectorSize
         var done = 0
         while done < bytes.count {
-            let item = try item(for: address + UInt64(done))
+            let item = try requiredItem(for: address + UInt64(done))
             let covered = min(Int(item.covered), bytes.count - done)
             var leaf = item.path.leaf.bytes
             var place = item.place
@@ -36,24 +62,30 @@ struct DataChecksums {
     }
 
     /// The item that has the checksum of the sector at `address`, where in its leaf that is, and how many bytes of data from
-    /// there on it covers.
+    /// there on it covers; nil if there is none.
     private func item(
         for address: UInt64
-    ) throws(GuestError) -> (path: BtrfsTree.Path, place: Int, covered: UInt64) {
+    ) throws(GuestError) -> (path: BtrfsTree.Path, place: Int, covered: UInt64)? {
         let sectorSize = UInt64(space.superblock.sectorSize)
         let size = UInt64(space.superblock.checksum.length)
         let key = BtrfsKey(BtrfsKey.Object.checksums, BtrfsKey.Kind.checksums, address)
         guard let path = try tree.path(toLastItemNotAfter: key), path.key.object == key.object,
             path.key.type == key.type
-        else { throw missing }
+        else { return nil }
         let range = path.leaf.dataRange(path.index)
         let sector = (address - path.key.offset) / sectorSize
         let sectors = UInt64(range.count) / size
-        guard (address - path.key.offset) % sectorSize == 0, sector < sectors else { throw missing }
+        guard (address - path.key.offset) % sectorSize == 0, sector < sectors else { return nil }
         return (path, range.lowerBound + Int(sector * size), (sectors - sector) * sectorSize)
     }
 
-    private var missing: GuestError {
-        GuestError(.unsupported, "the file can't be overwritten: its content should have checksums, but hasn't")
+    private func requiredItem(
+        for address: UInt64
+    ) throws(GuestError) -> (path: BtrfsTree.Path, place: Int, covered: UInt64) {
+        guard let item = try item(for: address) else {
+            throw GuestError(
+                .unsupported, "the file can't be overwritten: its content should have checksums, but hasn't")
+        }
+        return item
     }
 }

@@ -73,15 +73,17 @@ final class LogicalSpace {
         }
     }
 
-    /// The `count` bytes from `address`, of the first copy.
-    func read(at address: UInt64, count: Int) throws(GuestError) -> [UInt8] {
+    func copyCount(at address: UInt64) throws(GuestError) -> Int { try chunks.copies(of: address).offsets.count }
+
+    /// The `count` bytes from `address`, of one of the copies.
+    func read(at address: UInt64, count: Int, copy: Int = 0) throws(GuestError) -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {
             let (start, overflow) = address.addingReportingOverflow(UInt64(bytes.count))
             guard !overflow else { throw GuestError(.damaged, "nothing is at logical address \(address)") }
             let place = try chunks.copies(of: start)
             let length = min(UInt64(count - bytes.count), place.length)
-            bytes += try device.read(at: place.offsets[0], count: Int(length))
+            bytes += try device.read(at: place.offsets[min(copy, place.offsets.count - 1)], count: Int(length))
         }
         return bytes
     }

@@ -93,6 +93,32 @@ import Testing
         }
     }
 
+    @Test("Content with a wrong checksum is an error, unless there is a copy") func dataChecksums() throws {
+        for (options, isRead) in [("-d single", false), ("-d dup", true)] {
+            let image = try Image(options, size: "256M")
+            let content = (0..<60_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
+            let source = try image.directory.write(content, to: "source")
+            try image.mounted("loop") { try Tool.check("cp", [source, $0 + "/file"]) }
+            let device = MemoryDevice(try contents(of: image.path))
+            let needle = content[8192..<8256]
+            let place = try #require(
+                stride(from: 0, to: device.bytes.count, by: 4096).first {
+                    device.bytes[$0] == needle.first && device.bytes[$0..<$0 + 64].elementsEqual(needle)
+                })
+            device.bytes[place + 1000] ^= 1
+            let filesystem = try BtrfsFilesystem(device: device)
+            let file = try #require(try filesystem.lookUp(Array("file".utf8), in: filesystem.root))
+            if isRead {
+                #expect(try filesystem.readAll(file, limit: 1 << 20) == content)
+            } else {
+                #expect {
+                    try filesystem.readAll(file, limit: 1 << 20)
+                } throws: { ($0 as? GuestError)?.code == .damaged }
+                #expect(try filesystem.read(file, at: 0, count: 8000) == Array(content[..<8000]))
+            }
+        }
+    }
+
     @Test("If the superblock is damaged, its copy is read") func superblockCopy() throws {
         let image = try Image("")
         try image.fill("import sys; open(sys.argv[1] + '/file', 'w').write('content')")
