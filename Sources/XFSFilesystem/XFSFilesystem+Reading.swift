@@ -31,7 +31,6 @@ extension XFSFilesystem {
         let end = offset + min(UInt64(count), inode.status.size - offset)
         let blockSize = UInt64(volume.geometry.blockSize)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(end - offset))
         try map(of: inode).forEachExtent(from: offset / blockSize) { extent throws(GuestError) in
             // Blocks that are farther than 64 bits of bytes are behind the end of any file.
             let (start, isTooFar) = extent.fileBlock.multipliedReportingOverflow(by: blockSize)
@@ -43,7 +42,9 @@ extension XFSFilesystem {
             if extent.isUnwritten {
                 bytes += [UInt8](repeating: 0, count: Int(length))
             } else {
-                bytes += try volume.device.read(at: place + (from - start), count: Int(length))
+                let part = try volume.device.read(at: place + (from - start), count: Int(length))
+                // Most files are in one piece, which need not be copied.
+                if bytes.isEmpty { bytes = part } else { bytes += part }
             }
             return true
         }

@@ -53,6 +53,43 @@ struct LogTests {
         }
     }
 
+    /// As the logs of real machines: most of the ring is of the cycle before, and the last record may be at its very end.
+    @Test func stateOfALogThatWasGoneThroughSeveralTimes() throws {
+        let image = try XFSImage(["-l", "size=6m"])
+        var heads: [UInt64] = []
+        for stage in 0..<12 {
+            var copy: XFSImage?
+            try image.mounted { mount in
+                for round in 0..<12 { try Self.change(mount, round) }
+                if stage % 3 == 0 { copy = try image.copy() }
+            }
+            #expect(try Self.isClean(image))
+            #expect(try image.filesystem().logState == .clean)
+            heads.append(try Self.head(image))
+            if let copy { #expect(try Self.isClean(copy) == (copy.filesystem().logState == .clean)) }
+        }
+        // The head has come back to the beginning.
+        #expect(zip(heads, heads.dropFirst()).contains { $0 > $1 })
+    }
+
+    /// The log is written anew, as of a later cycle.
+    @Test(arguments: [2, 7])
+    func stateOfAFormattedLog(_ cycle: Int) throws {
+        let image = try XFSImage([])
+        try image.edit(["logformat -c \(cycle)"])
+        #expect(try Self.isClean(image))
+        #expect(try image.filesystem().logState == .clean)
+        try image.mounted { try Self.change($0, 0) }
+        #expect(try Self.isClean(image))
+        #expect(try image.filesystem().logState == .clean)
+    }
+
+    /// The block that would be written next, as xfs_logprint says.
+    private static func head(_ image: XFSImage) throws -> UInt64 {
+        let text = try Tool.check("xfs_logprint", ["-t", image.path])
+        return try #require(text.firstMatch(of: /head: (\d+)/).flatMap { UInt64($0.1) })
+    }
+
     /// Without its last blocks, or with older ones in between, a log is not clean though it was.
     @Test func stateAfterShutdown() throws {
         let image = try XFSImage(["-l", "size=6m"])
@@ -82,8 +119,7 @@ struct LogTests {
         let filesystem = try image.filesystem()
         guard case .internal(let range) = filesystem.volume.superblock.log else { return }
         let device = try FileDevice(image.path)
-        let text = try Tool.check("xfs_logprint", ["-t", image.path])
-        let head = try #require(text.firstMatch(of: /head: (\d+)/).flatMap { UInt64($0.1) })
+        let head = try Self.head(image)
         for block in [head - 2, head - 1] {
             let place = range.lowerBound + block * 512
             let before = try device.read(at: place, count: 512)
