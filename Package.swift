@@ -142,7 +142,6 @@ let package = Package(
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
-        tests("BtrfsFilesystem", ["ByteLayout", "GuestDisk"]),
         tests("BtrfsFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("FATFilesystem", ["ByteLayout", "GuestDisk"]),
         .testTarget(

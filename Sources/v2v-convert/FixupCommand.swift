@@ -60,6 +60,7 @@ struct FixupCommand: AsyncParsableCommand {
         }
         var fixup = GuestFixup(sources)
         fixup.options = try guest.options()
-        return try await SignalGuard.cancelling { try await fixup.run() }
+        let prepared = fixup
+        return try await SignalGuard.cancelling { try await prepared.run() }
     }
 }
