@@ -64,7 +64,7 @@ struct ConvertCommand: AsyncParsableCommand {
               all    nocow and extent_size_hint are taken for qemu-img's sake
 
             EXIT STATUS:
-              0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
+              0 done, 1 compare: different, 2 wrong usage, 3 done but parts of the input were lost (--salvage), 4 done but the guest was not fixed whole (--fixup), 10 input unreadable, 11 input of unknown format, 12 input damaged, 13 input \
             unsupported, 14 input in use, 20 output exists, 21 output failed, 22 no space, 23 output in use, 30 io_uring \
             refused, 129/130/143 ended by SIGHUP/SIGINT/SIGTERM; check has qemu-img's: see check --help
             """)
