@@ -12,6 +12,9 @@ package protocol Filesystem: AnyObject, SendableMetatype {
 
     var identity: FilesystemIdentity { get }
 
+    /// What a user should know about it: why it can't be changed, what is not as it seems.
+    var warnings: [String] { get }
+
     /// What can be done besides reading.
     var writability: Writability { get }
 
@@ -180,6 +183,8 @@ package struct NewFile: Sendable {
 }
 
 extension Filesystem {
+    package var warnings: [String] { [] }
+
     /// Most filesystems have no others.
     package var subvolumes: [Subvolume] { [Subvolume(name: nil, file: root)] }
 

@@ -20,9 +20,9 @@ package struct Fixup {
 
     /// - Throws: ``GuestError`` if a change has failed in the middle: nothing may be kept then.
     package func run(on machine: Machine) throws(GuestError) -> FixupReport {
-        var notes = machine.warnings.map { FixupNote(.unreadableVolume, $0, isProblem: true) }
         let (guests, warnings) = LinuxGuest.all(on: machine)
-        notes += warnings.map { FixupNote(.unreadableVolume, $0, isProblem: true) }
+        // What matters of it makes a change impossible, and that is a problem.
+        var notes = (machine.warnings + warnings).map { FixupNote(.unreadableVolume, $0) }
         guard let guest = guests.first else {
             notes.append(
                 FixupNote(.unknownGuest, "no system that is known was found on these disks", isProblem: true))

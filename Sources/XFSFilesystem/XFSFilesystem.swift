@@ -47,6 +47,8 @@ package final class XFSFilesystem: Filesystem {
         }
     }
 
+    package var warnings: [String] { whyNotWritable.map { [$0.message] } ?? [] }
+
     package func flush() throws(GuestError) {
         // Nothing is kept back.
     }

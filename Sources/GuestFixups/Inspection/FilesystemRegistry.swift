@@ -6,12 +6,9 @@ import XFSFilesystem
 
 /// The filesystems that are known. To add one, add a line.
 enum FilesystemRegistry {
-    static let types: [any Filesystem.Type] = [
-        ExtFilesystem.self, XFSFilesystem.self, BtrfsFilesystem.self, FATFilesystem.self,
+    /// What `blkid` calls one that can't be opened, and so doesn't tell itself.
+    static let types: [(name: String, type: any Filesystem.Type)] = [
+        ("ext4", ExtFilesystem.self), ("xfs", XFSFilesystem.self), ("btrfs", BtrfsFilesystem.self),
+        ("vfat", FATFilesystem.self),
     ]
-
-    /// What to call a filesystem of `type` that can't be opened.
-    static func name(of type: any Filesystem.Type) -> String {
-        String(describing: type)
-    }
 }

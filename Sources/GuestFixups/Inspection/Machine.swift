@@ -21,11 +21,16 @@ package struct Machine {
         for (number, device) in devices.enumerated() {
             disks.append(Disk(size: device.size, partitionTable: readTable(of: device, number)))
             for volume in places(on: device, number) {
-                volumes.append(volume)
+                add(volume)
                 if case .physicalVolume(let found) = volume.content { physical.append(found) }
             }
         }
         addGroups(physical)
+    }
+
+    private mutating func add(_ volume: Volume) {
+        volumes.append(volume)
+        warnings += (volume.filesystem?.warnings ?? []).map { "\(volume.name): \($0)" }
     }
 
     private mutating func readTable(of device: any BlockDevice, _ number: Int) -> PartitionTable? {
@@ -70,7 +75,7 @@ package struct Machine {
             for volume in group.volumes {
                 do throws(GuestError) {
                     let device = try volume.device()
-                    volumes.append(
+                    add(
                         Volume(
                             place: .logical(group: group.name, name: volume.name, mapperPath: volume.mapperPath),
                             size: device.size, content: .of(device)))

@@ -17,11 +17,11 @@ package enum VolumeContent {
         if let content = physicalVolume(device) { return content }
         // Before filesystems: what is encrypted or mirrored may have the remains of one.
         if let type = ForeignSignature.type(of: device) { return .foreign(type) }
-        for type in FilesystemRegistry.types where type.recognises(device) {
+        for (name, type) in FilesystemRegistry.types where type.recognises(device) {
             do throws(GuestError) {
                 return .filesystem(try type.init(device: device))
             } catch {
-                return .unusable(type: FilesystemRegistry.name(of: type), error)
+                return .unusable(type: name, error)
             }
         }
         if let swap = SwapArea(device) { return .swap(swap) }
