@@ -88,6 +88,8 @@ extension ExtSuperblock {
             size.nonzeroBitCount == 1 && size >= (is64Bit ? 64 : 32) && size <= 1024, "size of group descriptors")
         let blocks = groups.dividedUp(by: UInt64(blockSize / size))
         try require(blocks < blockCount, "number of groups")
+        // libext2fs has all of them in memory: 64 MiB are those of 128 TiB.
+        try require(groups * UInt64(size) <= 64 << 20, "number of groups")
         try require(bytes.littleEndian(UInt32.self, at: 260) <= blocks, "first meta block group")
         try require(Int(bytes.littleEndian(UInt16.self, at: 206)) <= blockSize / 4, "number of reserved blocks")
         try require(bytes[372] < 32, "size of a flexible group")

@@ -53,7 +53,9 @@ struct Journal {
 
     /// The position `count` blocks behind `position` in the ring.
     func position(_ position: UInt32, advancedBy count: UInt32 = 1) -> UInt32 {
-        superblock.first + (position - superblock.first + count) % (superblock.end - superblock.first)
+        // In 64 bits: a hostile journal may end with the last number there is.
+        let distance = UInt64(position - superblock.first) + UInt64(count)
+        return superblock.first + UInt32(distance % UInt64(superblock.end - superblock.first))
     }
 
     /// Marks the journal as empty: the next transaction will be number `sequence`. An error that it has recorded is forgotten

@@ -61,6 +61,9 @@ struct JournalLog {
         let hasTransactionChecksum = journal.superblock.compatible & JournalSuperblock.Compatible.checksum != 0
         if hasTransactionChecksum { transactionChecksum.update(descriptor.bytes) }
         var next = position
+        guard changes.count + pendingChanges.count + tags.count <= JournalReplay.maximumChanges else {
+            throw Journal.unclean("it is too large")
+        }
         for tag in tags {
             next = journal.position(next)
             pendingChanges.append(
@@ -74,6 +77,9 @@ struct JournalLog {
         guard let blocks = revoke.revoked(journal.superblock) else {
             isSuspect = true
             return
+        }
+        guard revoked.count + pendingRevoked.count + blocks.count <= JournalReplay.maximumChanges else {
+            throw Journal.unclean("it is too large")
         }
         pendingRevoked += blocks
     }

@@ -17,7 +17,7 @@ struct JournalReplay {
     let nextSequence: UInt32
 
     /// Most changes that are kept in memory, 64 MiB: blocks of 2 GiB of log at the smallest size.
-    private static let maximumChanges = 1 << 21
+    static let maximumChanges = 1 << 21
 
     /// - Throws: `unclean` if the kernel would not replay the journal either, or it has fast commits.
     init(_ journal: Journal) throws(GuestError) {

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// A disk with changes that only we know: what is written stays in a temporary file, and the disk below is never touched.
 ///
-/// That makes a fixup a transaction: until ``map(over:)`` is used for something, nothing has happened.
+/// That makes a fixup a transaction: until ``layer()`` is used for something, nothing has happened.
 package final class OverlayDevice: BlockDevice {
     /// What is kept of a change is whole blocks of this many bytes: a page, and the block of most filesystems.
     package static let blockSize = 4096

@@ -10,15 +10,16 @@ package struct PhysicalVolume {
     /// 32 characters, as they are stored: without the hyphens that tools print.
     package let uuid: String
     package let device: any BlockDevice
-    /// The group's metadata in its newest version; nil if this volume keeps none (others of the group do).
-    package let metadata: String?
+    /// The group's metadata, a text for each area; LVM writes them in turns, so one may be older. Empty if this volume keeps none
+    /// (others of the group do).
+    package let metadata: [String]
 
     private static let sectorSize: UInt64 = 512
     private static let labelMagic = Array("LABELONE".utf8)
     private static let labelType = Array("LVM2 001".utf8)
     private static let areaMagic = Array(" LVM2 x[5A%r0N*>".utf8)
     /// LVM's own default is 1 MiB; groups of hundreds of volumes have several.
-    private static let maximumMetadata: UInt64 = 64 << 20
+    private static let maximumMetadata: UInt64 = 16 << 20
     /// Bytes of the header of a metadata area.
     private static let areaHeaderLength = 512
 
@@ -33,9 +34,18 @@ package struct PhysicalVolume {
         uuid = String(decoding: label[headerOffset..<headerOffset + 32], as: UTF8.self)
         let data = Self.areas(label, from: headerOffset + 40)
         let areas = Self.areas(label, from: headerOffset + 40 + (data.count + 1) * 16)
-        var newest: String?
-        for area in areas { newest = try Self.text(in: area, of: device) ?? newest }
-        metadata = newest
+        var texts: [String] = []
+        var problem: GuestError?
+        for area in areas {
+            do throws(GuestError) {
+                if let text = try Self.text(in: area, of: device) { texts.append(text) }
+            } catch {
+                problem = error
+            }
+        }
+        // One copy is enough, as it is for LVM.
+        if texts.isEmpty, let problem { throw problem }
+        metadata = texts
     }
 
     /// The sector that has the label, one of the first four.

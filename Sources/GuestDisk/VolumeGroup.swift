@@ -1,3 +1,5 @@
+import ByteLayout
+
 /// An LVM2 volume group: what its physical volumes are divided into.
 package struct VolumeGroup {
     package let name: String
@@ -10,6 +12,8 @@ package struct VolumeGroup {
 
     /// LVM counts in these, whatever the device.
     private static let sectorSize: UInt64 = 512
+    /// More than anyone has, and each is looked at.
+    private static let maximumVolumes = 4096
 
     private struct Member {
         var device: any BlockDevice
@@ -18,11 +22,18 @@ package struct VolumeGroup {
     }
 
     /// The groups that `physical`, of all disks of the machine, make up.
-    /// - Throws: `damaged` if the metadata of one can't be read.
-    package static func assemble(_ physical: [PhysicalVolume]) throws(GuestError) -> [VolumeGroup] {
+    /// - Returns: also why others can't be used.
+    package static func assemble(_ physical: [PhysicalVolume]) -> (groups: [VolumeGroup], warnings: [String]) {
+        var warnings: [String] = []
         var newest: [String: (sequence: UInt64, name: String, section: LVMConfiguration)] = [:]
-        for text in physical.compactMap(\.metadata) {
-            for section in try LVMConfiguration(text).sections {
+        for text in physical.flatMap(\.metadata) {
+            var sections: [LVMConfiguration.Section] = []
+            do throws(GuestError) {
+                sections = try LVMConfiguration(text).sections
+            } catch {
+                warnings.append(error.message)
+            }
+            for section in sections {
                 guard let uuid = section.content.text("id"), let sequence = section.content.number("seqno") else {
                     continue
                 }
@@ -32,9 +43,13 @@ package struct VolumeGroup {
         }
         var groups: [VolumeGroup] = []
         for group in newest.values.sorted(by: { $0.name < $1.name }) {
-            groups.append(try VolumeGroup(name: group.name, group.section, physical))
+            do throws(GuestError) {
+                groups.append(try VolumeGroup(name: group.name, group.section, physical))
+            } catch {
+                warnings.append(error.message)
+            }
         }
-        return groups
+        return (groups, warnings)
     }
 
     private init(name: String, _ section: LVMConfiguration, _ physical: [PhysicalVolume]) throws(GuestError) {
@@ -48,7 +63,12 @@ package struct VolumeGroup {
         for entry in section.section("physical_volumes")?.sections ?? [] {
             let volume = entry.content
             let uuid = Self.plain(volume.text("id") ?? "")
-            if let found = physical.first(where: { $0.uuid == uuid }), let start = volume.number("pe_start") {
+            let twins = physical.filter { $0.uuid == uuid }
+            // The halves of a mirror that isn't seen as one, or a copy: to write to one of them would make them differ.
+            guard twins.count <= 1 else {
+                throw GuestError(.unsupported, "two devices are the same physical volume of the volume group \(name)")
+            }
+            if let found = twins.first, let start = volume.number("pe_start") {
                 let (bytes, overflow) = start.multipliedReportingOverflow(by: Self.sectorSize)
                 guard !overflow else { throw GuestError(.damaged, "a physical volume of \(name) starts nowhere") }
                 members[entry.name] = Member(device: found.device, start: bytes)
@@ -58,16 +78,35 @@ package struct VolumeGroup {
         }
         self.missing = missing
         let extent = sectors * Self.sectorSize
-        volumes = (section.section("logical_volumes")?.sections ?? []).compactMap { entry in
+        let all = section.section("logical_volumes")?.sections ?? []
+        guard all.count <= Self.maximumVolumes else {
+            throw GuestError(.unsupported, "the volume group \(name) has more than \(Self.maximumVolumes) volumes")
+        }
+        let snapshotted = Self.snapshotted(all)
+        volumes = all.compactMap { entry in
             let volume = entry.content
             guard case .list(let status)? = volume.values["status"], status.contains(.text("VISIBLE")) else {
                 return nil
             }
             return LogicalVolume(group: name, name: entry.name, uuid: Self.plain(volume.text("id") ?? "")) {
                 () throws(GuestError) in
-                try Self.device(volume, of: "\(name)/\(entry.name)", extent: extent, members)
+                guard !snapshotted.contains(entry.name) else {
+                    throw GuestError(
+                        .unsupported,
+                        "the volume \(name)/\(entry.name) has snapshots, which would change with it; remove them first")
+                }
+                return try Self.device(volume, of: "\(name)/\(entry.name)", extent: extent, members)
             }
         }
+    }
+
+    /// The names of the volumes that have snapshots, or are some: each pair is a hidden volume with a segment that names both.
+    private static func snapshotted(_ volumes: [LVMConfiguration.Section]) -> Set<String> {
+        let segments = volumes.flatMap { $0.content.sections.map(\.content) }.filter { $0.text("type") == "snapshot" }
+        return Set(
+            segments.flatMap { segment in
+                ["origin", "cow_store", "merging_store"].compactMap { segment.text($0) }
+            })
     }
 
     private static func plain(_ uuid: String) -> String { uuid.filter { $0 != "-" } }
@@ -101,9 +140,15 @@ package struct VolumeGroup {
                         device: member.device, start: try bytes(start, extent, name, from: member.start)))
             }
             let start = try bytes(first, extent, name)
+            let end = try bytes(count, extent, name, from: start)
+            // Striped evenly: no stripe has more than the whole.
+            let share = (end - start).dividedUp(by: UInt64(stripes.count))
+            guard stripes.allSatisfy({ $0.start <= $0.device.size && share <= $0.device.size - $0.start }) else {
+                throw GuestError(.damaged, "a segment of the volume \(name) is not inside its physical volume")
+            }
             runs.append(
                 LogicalVolumeDevice.Run(
-                    bytes: start..<(try bytes(count, extent, name, from: start)), stripes: stripes,
+                    bytes: start..<end, stripes: stripes,
                     stripeSize: segment.number("stripe_size").map { $0.multipliedReportingOverflow(by: sectorSize).0 }
                         ?? extent))
         }

@@ -21,8 +21,17 @@ package struct Fixup {
     /// - Throws: ``GuestError`` if a change has failed in the middle: nothing may be kept then.
     package func run(on machine: Machine) throws(GuestError) -> FixupReport {
         let (guests, warnings) = LinuxGuest.all(on: machine)
-        // What matters of it makes a change impossible, and that is a problem.
-        var notes = (machine.warnings + warnings).map { FixupNote(.unreadableVolume, $0) }
+        // What matters of the first makes a change impossible, which is a problem of its own.
+        var notes = machine.warnings.map { FixupNote(.unreadableVolume, $0) }
+        notes += warnings.map { FixupNote(.unreadableVolume, $0, isProblem: true) }
+        guard !machine.isHibernated else {
+            notes.append(
+                FixupNote(
+                    .hibernated,
+                    "the machine hibernates: shut it down instead, for its disks must not change until it goes on",
+                    isProblem: true))
+            return FixupReport(guest: nil, changes: [], notes: notes)
+        }
         guard let guest = guests.first else {
             notes.append(
                 FixupNote(.unknownGuest, "no system that is known was found on these disks", isProblem: true))
@@ -33,6 +42,7 @@ package struct Fixup {
                 FixupNote(.severalGuests, "there is another system on \(other.root.name), which stays as it is"))
         }
         notes += guest.warnings.map { FixupNote(.unreadableVolume, $0) }
+        notes += guest.problems.map { FixupNote(.unreadableVolume, $0, isProblem: true) }
         let editor = GuestEditor(guest.tree)
         for note in notes { editor.note(note) }
         let bindings = try decideNames(guest, editor)
@@ -41,6 +51,7 @@ package struct Fixup {
                 try apply(action, of: manifest, to: guest, machine, bindings, editor)
             }
         }
+        for problem in guest.tree.problems { editor.note(FixupNote(.unreadableVolume, problem)) }
         try editor.flush()
         return FixupReport(guest: guest, changes: editor.changes, notes: editor.notes)
     }
@@ -61,7 +72,9 @@ package struct Fixup {
         switch action {
         case .initramfsModules(let modules):
             try InitramfsModules(modules: modules, bindings: bindings, guest: guest, editor: editor).run()
-        case .rewriteDeviceNames: try DeviceNames(machine: machine, editor: editor).run()
+        case .rewriteDeviceNames:
+            let isFoundByKernel = guest.kernels.contains { $0.image != nil && $0.initramfs == nil }
+            try DeviceNames(machine: machine, editor: editor, rootIsFoundByKernel: isFoundByKernel).run()
         case .pinInterfaceNames: try PinnedNames(bindings: bindings, editor: editor).run()
         case .writeFile(let path, let content, let permissions):
             try files.write(path, content, permissions: permissions)

@@ -5,6 +5,7 @@ enum UnifiedDiff {
     /// Longer texts are no configuration that a person wrote, and finding the difference would take long.
     private static let maximumLines = 5000
     private static let maximumLength = 1 << 20
+    private static let maximumDifference = 1000
 
     /// Nil if one of them is no text, or too long.
     static func of(_ before: [UInt8], _ after: [UInt8]) -> String? {
@@ -12,7 +13,7 @@ enum UnifiedDiff {
         guard let old = lines(before), let new = lines(after), max(old.count, new.count) <= maximumLines else {
             return nil
         }
-        let steps = script(old, new)
+        guard let steps = script(old, new) else { return nil }
         var text = ""
         var position = 0
         while let first = steps[position...].firstIndex(where: { $0.mark != " " }) {
@@ -40,14 +41,18 @@ enum UnifiedDiff {
         return lines
     }
 
-    private static func script(_ old: [String], _ new: [String]) -> [Step] {
-        let difference = new.difference(from: old)
+    private static func script(_ old: [String], _ new: [String]) -> [Step]? {
+        // Changes are near each other, and finding the difference takes time and memory by what is not the same.
+        let start = zip(old, new).prefix { $0 == $1 }.count
+        let end = zip(old[start...].reversed(), new[start...].reversed()).prefix { $0 == $1 }.count
+        guard max(old.count, new.count) - start - end <= maximumDifference else { return nil }
+        let difference = new[start..<new.count - end].difference(from: old[start..<old.count - end])
         var removed: Set<Int> = []
         var inserted: Set<Int> = []
         for change in difference {
             switch change {
-            case .remove(let offset, _, _): removed.insert(offset)
-            case .insert(let offset, _, _): inserted.insert(offset)
+            case .remove(let offset, _, _): removed.insert(start + offset)
+            case .insert(let offset, _, _): inserted.insert(start + offset)
             }
         }
         var steps: [Step] = []

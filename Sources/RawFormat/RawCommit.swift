@@ -34,7 +34,12 @@ package struct RawCommit {
     /// - Returns: bytes that were written.
     package func commit(_ changes: DiskChanges) throws(ImageError) -> UInt64 {
         let written = try writeJournal(changes)
-        guard written > 0, let journal = try openJournal() else { return 0 }
+        guard written > 0 else { return 0 }
+        guard let journal = try openJournal() else {
+            throw ImageError(
+                .outputFailed, "the journal of the changes is gone or damaged; nothing has been changed",
+                path: self.journal.string)
+        }
         do throws(ImageError) {
             try complete(journal)
         } catch {

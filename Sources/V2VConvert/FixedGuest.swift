@@ -23,7 +23,8 @@ struct FixedGuest {
         let session = try GuestSession([try source.makeMap(reader)])
         do throws(ImageError) {
             let result = try session.run(fixup)
-            return FixedGuest(result: result, changes: session.isChanged(0) ? try session.layer(0) : nil)
+            return FixedGuest(
+                result: result, changes: session.isChanged(0) && !result.changes.isEmpty ? try session.layer(0) : nil)
         } catch {
             return FixedGuest(result: FixupResult(failure: error.message), changes: nil)
         }

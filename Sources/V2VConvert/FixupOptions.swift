@@ -29,6 +29,9 @@ public struct FixupOptions: Sendable {
                     .invalidOption, "\"\(address)=\(name)\" is no address and name of an interface",
                     advice: "write 00:50:56:01:02:03=ens192; names have at most 15 characters")
             }
+            guard !fixup.bindings.contains(where: { $0.match == binding.match || $0.name == binding.name }) else {
+                throw ImageError(.invalidOption, "\"\(address)=\(name)\": the address or the name is given twice")
+            }
             fixup.bindings.append(binding)
         }
         fixup.keepsInterfaceNames = keepsInterfaceNames

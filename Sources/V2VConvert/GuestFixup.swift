@@ -35,6 +35,8 @@ public struct GuestFixup: Sendable {
         }
         let session = try GuestSession(maps)
         let result = try session.run(fixup)
+        // A journal that was replayed to look at files is no reason to write.
+        guard !result.changes.isEmpty else { return result }
         for (number, image) in images.enumerated() where session.isChanged(number) {
             _ = try image.commit(try session.layer(number))
         }

@@ -34,7 +34,9 @@ struct GuestOptions: ParsableArguments {
             guard parts.count == 2 else {
                 throw ImageError(.invalidOption, "--nic takes ADDRESS=NAME, not \"\(pair)\"")
             }
-            options.interfaceNames[String(parts[0])] = String(parts[1])
+            guard options.interfaceNames.updateValue(String(parts[1]), forKey: String(parts[0])) == nil else {
+                throw ImageError(.invalidOption, "--nic has the address \(parts[0]) twice")
+            }
         }
         return options
     }

@@ -74,7 +74,7 @@ struct VolumeGroupTests {
         devices.reverse()
         let physical = try devices.compactMap { try PhysicalVolume($0) }
         #expect(physical.count == 2)
-        let found = try #require(try VolumeGroup.assemble(physical).first)
+        let found = try #require(VolumeGroup.assemble(physical).groups.first)
         devices.reverse()
         #expect(found.name == "my-group")
         #expect(found.missing.isEmpty)
@@ -119,7 +119,7 @@ struct VolumeGroupTests {
     @Test func aVolumeOnADiskThatIsNotThereIsNamed() throws {
         let group = try Group()
         let physical = try #require(try PhysicalVolume(try group.images()[0]))
-        let found = try #require(try VolumeGroup.assemble([physical]).first)
+        let found = try #require(VolumeGroup.assemble([physical]).groups.first)
         #expect(found.missing.count == 1)
         let error = #expect(throws: GuestError.self) { try found.volumes[1].device() }
         #expect(error?.message.contains("my-group/striped") == true)

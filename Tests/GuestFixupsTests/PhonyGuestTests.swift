@@ -171,6 +171,75 @@ import Testing
         #expect(try guest.check().status == 0)
     }
 
+    @Test func whichDiskIsMeantIsNotGuessed() throws {
+        let kernel = "6.1.0-1-amd64"
+        let fstab = """
+            /dev/disk/by-id/scsi-A-part1 / ext4 defaults 0 1
+            /dev/disk/by-id/scsi-B-part1 /data ext4 defaults 0 2
+            /dev/nvme9223372036854775807n1p1 /srv ext4 nofail 0 2
+            /dev/sda1 /other xfs noauto 0 2
+            /dev/disk/by-id/dm-uuid-LVM-abc /home ext4 nofail 0 2
+
+            """
+        let guest = try PhonyGuest(
+            ["/etc/debian_version": "12.5\n", "/etc/fstab": fstab], kernel: kernel,
+            initramfs: "/boot/initrd.img-\(kernel)")
+        let report = try guest.fix()
+        #expect(try guest.content("/etc/fstab") == fstab)
+        #expect(report.notes.filter { $0.code == .deviceNameKept }.map(\.isProblem) == [true, true, false])
+    }
+
+    @Test func aHibernatedGuestIsLeftAlone() throws {
+        let guest = try redHat()
+        let disk = try FileDevice(guest.path)
+        try disk.write(Array("S1SUSPEND\0".utf8), at: (33 << 20) + 4086)
+        let before = try contents(of: guest.path)
+        let report = try guest.fix()
+        #expect(report.notes.map(\.code) == [.hibernated])
+        #expect(try contents(of: guest.path) == before)
+    }
+
+    @Test func manifestsOfOnesOwn() throws {
+        let kernel = "6.1.0-1-amd64"
+        let guest = try PhonyGuest(
+            [
+                "/etc/debian_version": "12.5\n", "/etc/hosts": "127.0.0.1 localhost\n", "/lib64": "→ usr/lib64",
+                "/usr/lib64/x": "", "/etc/agent.conf": "site=vmware # old\n  export OPTS='a b' # why\n",
+                "/etc/systemd/system/agent.service": "",
+                "/etc/systemd/system/multi-user.target.wants/agent.service": "→ ../agent.service",
+            ], kernel: kernel, initramfs: "/boot/initrd.img-\(kernel)")
+        let manifest = try Manifest(
+            """
+            schema: 1
+            name: ours
+            summary: as we want it
+            match: {distribution: debian, version: ">=12", has: /etc/agent.conf, lacks: /etc/other}
+            actions:
+              - replace-text: {path: /etc/agent.conf, find: site=vmware, with: site=kvm}
+              - add-words: {path: /etc/agent.conf, variable: OPTS, words: [b, c]}
+              - add-words: {path: /etc/agent.conf, variable: MORE, words: [d]}
+              - append-lines: {path: /etc/hosts, lines: [127.0.0.1 localhost, 10.0.0.1 site]}
+              - write-file: {path: /lib64/made/here/file, content: "text", permissions: "0600"}
+              - remove-file: /usr/lib64/x
+              - disable-unit: agent.service
+              - write-file: {path: /usr/lib64/made, content: "a directory is there"}
+            """, file: "ours.yaml")
+        let report = try guest.fix { $0.manifests = ManifestSet([manifest]) }
+        #expect(
+            try guest.content("/etc/agent.conf")
+                == "site=kvm # old\n  export OPTS='a b c' # why\nMORE=\"d\"\n")
+        #expect(try guest.content("/etc/hosts") == "127.0.0.1 localhost\n10.0.0.1 site\n")
+        #expect(try guest.content("/usr/lib64/made/here/file") == "text")
+        #expect(
+            report.changes.filter { $0.kind != .changed }.map { "\($0.kind) \($0.path)" } == [
+                "created /usr/lib64/made/here/file", "removed /usr/lib64/x",
+                "removed /etc/systemd/system/multi-user.target.wants/agent.service",
+            ])
+        #expect(report.notes.map(\.code) == [.fileNotChanged])
+        #expect(!report.isComplete)
+        #expect(try guest.check().status == 0)
+    }
+
     @Test func aDiskWithoutASystemIsLeftAlone() throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("empty")

@@ -5,15 +5,19 @@ import GuestDisk
 struct DeviceNames {
     let machine: Machine
     let editor: GuestEditor
+    /// The kernel finds its root without help from an initramfs, so it must be told by partition.
+    let rootIsFoundByKernel: Bool
 
     private static let reason = "a device's name would be another on virtio"
+    private static let parameters = ["root", "resume", "RESUME", "real_root", "rootfs"]
 
     /// Where in files the kernel's command line is: the loader's own configuration, and what it is made from.
     private static let commandLineFiles = [
-        "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/custom.cfg", "/boot/grub/grub.conf",
-        "/boot/grub/menu.lst", "/boot/extlinux/extlinux.conf", "/boot/grub2/grubenv", "/boot/grub/grubenv",
-        "/etc/default/grub", "/etc/kernel/cmdline", "/etc/initramfs-tools/conf.d/resume",
-        "/etc/sysconfig/bootloader",
+        "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/custom.cfg", "/boot/grub2/custom.cfg",
+        "/boot/grub/grub.conf", "/boot/grub/menu.lst", "/boot/extlinux/extlinux.conf", "/boot/syslinux/syslinux.cfg",
+        "/boot/grub2/grubenv", "/boot/grub/grubenv", "/etc/default/grub", "/etc/grub.d/40_custom",
+        "/etc/kernel/cmdline",
+        "/etc/initramfs-tools/conf.d/resume", "/etc/sysconfig/bootloader",
     ]
     private static let commandLineDirectories = [
         ("/boot/loader/entries", ".conf"), ("/boot/efi/loader/entries", ".conf"), ("/efi/loader/entries", ".conf"),
@@ -21,53 +25,92 @@ struct DeviceNames {
     ]
 
     func run() throws(GuestError) {
-        try rewriteFields("/etc/fstab", field: 0)
-        try rewriteFields("/etc/crypttab", field: 1)
-        var seen: Set<String> = []
-        for path in try commandLinePaths() {
-            // /etc/sysconfig/grub and others are links to the same file.
-            guard let location = try editor.tree.find(path), seen.insert(location.path).inserted else { continue }
-            try rewriteCommandLines(location.path)
-        }
+        let files = try commandLinePaths()
+        let ambiguity = try survey(files)
+        try rewriteFields("/etc/fstab", field: 0, ambiguity)
+        try rewriteFields("/etc/crypttab", field: 1, ambiguity)
+        for path in files { try rewriteCommandLines(path, ambiguity) }
     }
 
+    /// Without symbolic links, each once: `/etc/sysconfig/grub` and others lead to the same file.
     private func commandLinePaths() throws(GuestError) -> [String] {
         var paths = Self.commandLineFiles
         for (directory, suffix) in Self.commandLineDirectories {
             paths += try editor.tree.files(in: directory, suffix: suffix)
         }
-        for vendor in try editor.tree.names(in: "/boot/efi/EFI") {
-            paths += ["/boot/efi/EFI/\(vendor)/grub.cfg", "/boot/efi/EFI/\(vendor)/grub.conf"]
+        for esp in ["/boot/efi/EFI", "/efi/EFI", "/boot/EFI"] {
+            for vendor in try editor.tree.names(in: esp) {
+                paths += ["\(esp)/\(vendor)/grub.cfg", "\(esp)/\(vendor)/grub.conf"]
+            }
         }
-        return paths
+        var found: [String] = []
+        for path in paths {
+            guard let location = try editor.tree.find(path), !found.contains(location.path) else { continue }
+            found.append(location.path)
+        }
+        return found
     }
 
-    /// A name that every kernel and every tool finds, and no hardware changes; nil if `text` is such a name already, or none
-    /// of a device that is known.
-    private func replacement(for text: String, in path: String) -> String? {
-        let name = DeviceName(text)
-        guard name.dependsOnHardware else { return nil }
-        guard let uuid = machine.volume(name)?.uuid else {
-            editor.note(
-                FixupNote(
-                    .deviceNameKept, "\(path) names \(text), which can't be found on these disks", isProblem: true))
-            return nil
+    /// Reads all names before the first is rewritten: they tell together which disks the guest knows.
+    private func survey(_ files: [String]) throws(GuestError) -> DeviceAmbiguity {
+        var ambiguity = DeviceAmbiguity()
+        for (path, field) in [("/etc/fstab", 0), ("/etc/crypttab", 1)] {
+            guard let bytes = try editor.tree.configuration(path) else { continue }
+            _ = TextEdit.mapFields(bytes, field: field) { fields in
+                ambiguity.add(DeviceName(fields[field]))
+                return nil
+            }
         }
-        return "UUID=\(uuid)"
+        for path in files {
+            guard let bytes = try editor.tree.configuration(path) else { continue }
+            _ = TextEdit.mapParameters(bytes, Self.parameters) { _, value in
+                ambiguity.add(DeviceName(value))
+                return nil
+            }
+        }
+        return ambiguity
+    }
+
+    /// The volume that `name` means; nil, with a note, if nothing tells.
+    private func volume(_ name: DeviceName, in path: String, _ ambiguity: DeviceAmbiguity, matters: Bool) -> Volume? {
+        guard name.dependsOnHardware else { return nil }
+        if !ambiguity.isAmbiguous(name), let volume = machine.volume(name) { return volume }
+        editor.note(
+            FixupNote(
+                .deviceNameKept, "\(path) names \(name.text); which of these disks that is nothing tells",
+                isProblem: matters))
+        return nil
     }
 
     /// Rewrites field number `field` of every line.
-    private func rewriteFields(_ path: String, field: Int) throws(GuestError) {
-        guard let bytes = try editor.tree.bytes(path) else { return }
-        let edited = TextEdit.mapFields(bytes, field: field) { replacement(for: $0, in: path) }
+    private func rewriteFields(_ path: String, field: Int, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
+        guard let bytes = try editor.tree.configuration(path) else { return }
+        let edited = TextEdit.mapFields(bytes, field: field) { fields in
+            let options = fields.count > 3 ? fields[3].split(separator: ",") : []
+            let isNeeded = !options.contains("noauto") && !options.contains("nofail")
+            guard let volume = volume(DeviceName(fields[field]), in: path, ambiguity, matters: isNeeded) else {
+                return nil
+            }
+            // Of another type than the disk has: it is another disk.
+            let type = fields.count > 2 && path == "/etc/fstab" ? fields[2] : "auto"
+            guard volume.isOfType(type) else {
+                editor.note(
+                    FixupNote(
+                        .deviceNameKept, "\(path) says that \(fields[field]) is \(type), but \(volume.name) is not",
+                        isProblem: isNeeded))
+                return nil
+            }
+            return volume.stableName
+        }
         try editor.replace(path, with: edited, reason: Self.reason)
     }
 
     /// Rewrites what `root=`, `resume=` and their kin name.
-    private func rewriteCommandLines(_ path: String) throws(GuestError) {
-        guard let bytes = try editor.tree.bytes(path) else { return }
-        let edited = TextEdit.mapParameters(bytes, ["root", "resume", "RESUME", "real_root", "rootfs"]) {
-            replacement(for: $0, in: path)
+    private func rewriteCommandLines(_ path: String, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
+        guard let bytes = try editor.tree.configuration(path) else { return }
+        let edited = TextEdit.mapParameters(bytes, Self.parameters) { parameter, value in
+            guard let volume = volume(DeviceName(value), in: path, ambiguity, matters: true) else { return nil }
+            return parameter == "root" && rootIsFoundByKernel ? volume.partitionName : volume.stableName
         }
         // GRUB's environment block has 1024 bytes, whatever is in it.
         let sized = path.hasSuffix("/grubenv") ? TextEdit.environmentBlock(edited, size: bytes.count) : edited
@@ -76,5 +119,20 @@ struct DeviceNames {
             return
         }
         try editor.replace(path, with: sized, reason: Self.reason)
+    }
+}
+
+extension Volume {
+    /// What every tool finds it by, whatever the hardware.
+    fileprivate var stableName: String? { uuid.map { "UUID=\($0)" } ?? partitionName }
+
+    /// What the kernel itself finds it by.
+    fileprivate var partitionName: String? { partition.map { "PARTUUID=\($0.uuid)" } }
+
+    /// Whether `/etc/fstab` may call it that.
+    fileprivate func isOfType(_ type: String) -> Bool {
+        guard let own = self.type, !["auto", "none"].contains(type) else { return true }
+        // ext4's driver serves them all; NTFS has several.
+        return own == type || own.hasPrefix("ext") && type.hasPrefix("ext") || own == "ntfs" || own == "crypto_LUKS"
     }
 }

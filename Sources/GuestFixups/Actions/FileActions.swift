@@ -6,15 +6,15 @@ struct FileActions {
     let editor: GuestEditor
 
     func write(_ path: String, _ content: String, permissions: UInt16) throws(GuestError) {
-        guard try editor.create(path, Array(content.utf8), permissions: permissions, reason: manifest.summary) else {
-            // A file that is there and can't be changed has a note already.
-            if try editor.tree.find(path) == nil { noteReadOnly("\(path) can't be made") }
-            return
+        if let refusal = try editor.create(
+            path, Array(content.utf8), permissions: permissions, reason: manifest.summary)
+        {
+            tell("\(path) can't be written: \(refusal)")
         }
     }
 
     func append(_ lines: [String], to path: String) throws(GuestError) {
-        guard let bytes = try editor.tree.bytes(path) else { return }
+        guard let bytes = try editor.tree.configuration(path) else { return }
         let present = Set(
             String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map { String($0).trimmed })
         let missing = lines.filter { !present.contains($0) }
@@ -26,27 +26,33 @@ struct FileActions {
     }
 
     func replace(_ find: String, with text: String, in path: String) throws(GuestError) {
-        guard let bytes = try editor.tree.bytes(path) else { return }
+        guard let bytes = try editor.tree.configuration(path) else { return }
         try editor.replace(
             path, with: TextEdit.replacing(bytes, Array(find.utf8), with: Array(text.utf8)), reason: manifest.summary)
     }
 
     func addWords(_ words: [String], to variable: String, in path: String) throws(GuestError) {
-        guard let bytes = try editor.tree.bytes(path) else { return }
-        let edited = TextEdit.mapLines(bytes) { line in
-            let text = String(decoding: line, as: UTF8.self)
-            guard text.trimmed.hasPrefix("\(variable)="), let equals = text.firstIndex(of: "=") else { return line }
-            let value = ShellAssignments.unquoted(String(text[text.index(after: equals)...]).trimmed)
-            let present = value.split(separator: " ").map(String.init)
+        guard let bytes = try editor.tree.configuration(path) else { return }
+        var isThere = false
+        var edited = TextEdit.mapLines(bytes) { line in
+            guard let value = TextEdit.assignedValue(line, variable) else { return line }
+            isThere = true
+            let present = String(decoding: line[value], as: UTF8.self).split(separator: " ").map(String.init)
             let missing = words.filter { !present.contains($0) }
-            return missing.isEmpty ? line : Array("\(variable)=\"\((present + missing).joined(separator: " "))\"".utf8)
+            let addition = (present.isEmpty ? "" : missing.isEmpty ? "" : " ") + missing.joined(separator: " ")
+            return Array(line[..<value.upperBound]) + Array(addition.utf8) + Array(line[value.upperBound...])
+        }
+        if !isThere {
+            if let last = edited.last, last != UInt8(ascii: "\n") { edited.append(UInt8(ascii: "\n")) }
+            edited += Array("\(variable)=\"\(words.joined(separator: " "))\"\n".utf8)
         }
         try editor.replace(path, with: edited, reason: manifest.summary)
     }
 
     func remove(_ path: String) throws(GuestError) {
-        guard try !editor.remove(path, reason: manifest.summary) else { return }
-        noteReadOnly("\(path) can't be removed")
+        if let refusal = try editor.remove(path, reason: manifest.summary) {
+            tell("\(path) can't be removed: \(refusal)")
+        }
     }
 
     /// Removes the links by which targets want the unit, as `systemctl disable` does.
@@ -59,8 +65,8 @@ struct FileActions {
         }
     }
 
-    private func noteReadOnly(_ what: String) {
-        editor.note(
-            FixupNote(.rebuildNotConfigured, "\(what): files can only be changed in place on its filesystem"))
+    /// What an optional rule can't do is no problem.
+    private func tell(_ what: String) {
+        editor.note(FixupNote(.fileNotChanged, what, isProblem: !manifest.isOptional))
     }
 }

@@ -10,8 +10,6 @@ struct InitramfsModules {
     let editor: GuestEditor
 
     private static let reason = "the kernel finds its disks and its network on virtio"
-    /// Bytes of an initramfs. Those of distributions have up to 100 MB.
-    private static let maximumLength = 512 << 20
 
     func run() throws(GuestError) {
         let bootable = guest.kernels.filter { $0.image != nil }
@@ -44,12 +42,12 @@ struct InitramfsModules {
         let image: InitramfsImage
         let addition: InitramfsAddition
         do throws(GuestError) {
-            image = InitramfsImage(try location.filesystem.readAll(location.file, limit: Self.maximumLength))
+            image = InitramfsImage(try location.filesystem.readAll(location.file, limit: GuestEditor.maximumLength))
             addition = try image.addition(for: request)
         } catch {
             return fail(kernel, "\(path): \(error)")
         }
-        tell(addition.modules, of: kernel)
+        tell(addition.modules.presence.filter { $0.presence == .missing }.map(\.name), of: kernel, "does not have")
         guard !addition.isEmpty, !image.has(addition) else { return }
         if let refusal = try add(addition, to: image, at: location, kernel) { fail(kernel, "\(path): \(refusal)") }
     }
@@ -71,22 +69,26 @@ struct InitramfsModules {
         return try editor.tryToReplace(location.path, with: same, reason: Self.reason)
     }
 
+    /// A kernel that boots without an initramfs must have built in what it needs.
     private func requireBuiltIn(_ kernel: GuestKernel, _ tree: KernelModules) throws(GuestError) {
-        let selection = try ModuleIndex(tree, kernel: kernel.version).select(modules)
-        let lacking = selection.presence.filter { $0.presence != .builtIn }.map(\.name)
-        guard !lacking.isEmpty else { return }
-        fail(kernel, "it boots without an initramfs, and has not built in \(lacking.joined(separator: ", "))")
+        let selection: ModuleSelection
+        do throws(GuestError) {
+            selection = try ModuleIndex(tree, kernel: kernel.version).select(modules)
+        } catch {
+            return fail(kernel, "the index of its modules can't be read: \(error)")
+        }
+        tell(selection.presence.filter { $0.presence != .builtIn }.map(\.name), of: kernel, "has not built in")
     }
 
-    private func tell(_ selection: ModuleSelection, of kernel: GuestKernel) {
-        let missing = selection.presence.filter { $0.presence == .missing }.map(\.name)
+    private func tell(_ missing: [String], of kernel: GuestKernel, _ what: String) {
         guard !missing.isEmpty else { return }
-        // With one of the two a disk is found; without the others nothing is.
+        // One of the two buses is enough for a disk.
         let isReady =
-            !missing.contains("virtio_pci") && !(missing.contains("virtio_blk") && missing.contains("virtio_scsi"))
+            !missing.contains("virtio_pci") && !missing.contains("virtio_net")
+            && !(missing.contains("virtio_blk") && (missing.contains("virtio_scsi") || missing.contains("sd_mod")))
         editor.note(
             FixupNote(
-                .kernelNotReady, "kernel \(kernel.version) does not have \(missing.joined(separator: ", "))",
+                .kernelNotReady, "kernel \(kernel.version) \(what) \(missing.joined(separator: ", "))",
                 isProblem: !isReady))
     }
 

@@ -6,13 +6,17 @@ import GuestDisk
 struct LVMDevices {
     let editor: GuestEditor
 
+    /// Identifiers that the disk has from the hypervisor; those of md, LUKS and the like stay as they are.
+    private static let ofHypervisor: Set<String> = [
+        "IDTYPE=sys_wwid", "IDTYPE=sys_serial", "IDTYPE=wwid_naa", "IDTYPE=wwid_eui", "IDTYPE=wwid_t10",
+    ]
     private static let path = "/etc/lvm/devices/system.devices"
 
     func run() throws(GuestError) {
-        guard let bytes = try editor.tree.bytes(Self.path) else { return }
+        guard let bytes = try editor.tree.configuration(Self.path) else { return }
         let edited = TextEdit.mapLines(bytes) { line in
             let words = String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
-            guard let type = words.firstIndex(where: { $0.hasPrefix("IDTYPE=") }), words[type] != "IDTYPE=devname",
+            guard let type = words.firstIndex(where: { Self.ofHypervisor.contains($0) }),
                 let id = words.firstIndex(where: { $0.hasPrefix("IDNAME=") }),
                 let device = words.first(where: { $0.hasPrefix("DEVNAME=") })?.dropFirst("DEVNAME=".count),
                 words.contains(where: { $0.hasPrefix("PVID=") && $0 != "PVID=." })

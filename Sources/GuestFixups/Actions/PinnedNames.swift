@@ -1,7 +1,7 @@
 import GuestDisk
 
 /// Writes the files that bind interfaces to their names into the guest's root, so that they are there when its own tools build
-/// an initramfs. (In the initramfs that boots first they are too: see `Virtio`.)
+/// an initramfs. (In the one that boots first they are too: see ``InitramfsModules``.)
 struct PinnedNames {
     let bindings: [NameBinding]
     let editor: GuestEditor
@@ -12,24 +12,22 @@ struct PinnedNames {
 
     func run() throws(GuestError) {
         guard !bindings.isEmpty else { return }
-        var isWritten = true
+        var refusal: GuestError?
         if try Self.knowsLinkFiles(editor.tree) {
             for binding in bindings {
-                isWritten =
-                    try editor.create(
-                        "\(Self.linkDirectory)/\(binding.linkFileName)", Array(binding.linkFile.utf8),
-                        reason: Self.reason) && isWritten
+                let path = "\(Self.linkDirectory)/\(binding.linkFileName)"
+                refusal = try editor.create(path, Array(binding.linkFile.utf8), reason: Self.reason) ?? refusal
             }
         } else {
             let rules = bindings.map(\.rule).joined()
-            isWritten = try editor.create(Self.rulesFile, Array(rules.utf8), reason: Self.reason)
+            refusal = try editor.create(Self.rulesFile, Array(rules.utf8), reason: Self.reason)
         }
-        if !isWritten {
+        if let refusal {
             editor.note(
                 FixupNote(
                     .rebuildNotConfigured,
-                    "the names of interfaces are bound in the initramfs only; when the guest builds a new one, "
-                        + "put the files into \(Self.linkDirectory) before"))
+                    "the names of interfaces are bound in the initramfs only (\(refusal)); before the guest gets a new "
+                        + "kernel, copy the files from there: lsinitrd shows them in \(Self.linkDirectory)"))
         }
     }
 

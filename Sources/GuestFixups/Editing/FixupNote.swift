@@ -16,8 +16,8 @@ package struct FixupNote: Equatable, Sendable {
         case interfaceNotPinned = "interface-not-pinned"
         /// A kernel can't be made to boot on virtio.
         case kernelNotReady = "kernel-not-ready"
-        /// The guest boots as it is, in this respect.
-        case nothingToDo = "nothing-to-do"
+        /// A disk holds the memory of a machine that will go on where it was.
+        case hibernated
         /// The guest's own tools will have to be told.
         case rebuildNotConfigured = "rebuild-not-configured"
         /// A change has failed in the middle, so nothing was changed.

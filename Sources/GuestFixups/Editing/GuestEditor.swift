@@ -8,31 +8,34 @@ package final class GuestEditor {
     let tree: GuestTree
     package private(set) var changes: [FileChange] = []
     package private(set) var notes: [FixupNote] = []
-    private let limit = 512 << 20
+
+    /// Bytes of a file that is changed; an initramfs is the largest.
+    static let maximumLength = 256 << 20
 
     package init(_ tree: GuestTree) {
         self.tree = tree
     }
 
-    /// Remembers what is worth telling.
+    /// Remembers what is worth telling: of each kind as much as a person reads.
     func note(_ note: FixupNote) {
-        if !notes.contains(note) { notes.append(note) }
+        let count = notes.count { $0.code == note.code }
+        guard count < Self.maximumNotes, !notes.contains(note) else { return }
+        notes.append(
+            count < Self.maximumNotes - 1
+                ? note : FixupNote(note.code, "there is more of the kind", isProblem: note.isProblem))
     }
 
-    /// Whether files in the directory at `path` can be made and removed.
-    func canCreate(in path: String) throws(GuestError) -> Bool {
-        guard let directory = try existing(path) else { return false }
-        return directory.filesystem.writability == .full
-    }
+    private static let maximumNotes = 50
 
-    /// The directory at `path`, or the nearest above it that exists.
-    private func existing(_ path: String) throws(GuestError) -> GuestTree.Location? {
-        var path = path
-        while true {
-            if let found = try tree.find(path) { return found }
-            guard path != "/" else { return nil }
-            path = Self.parent(of: path)
+    /// The nearest directory above `path` that exists, and the names on the way from there.
+    private func existing(above path: String) throws(GuestError) -> (directory: GuestTree.Location, names: [String])? {
+        var ancestors = path.split(separator: "/").map(String.init)
+        var names: [String] = []
+        while let name = ancestors.popLast() {
+            names.insert(name, at: 0)
+            if let found = try tree.find("/" + ancestors.joined(separator: "/")) { return (found, names) }
         }
+        return nil
     }
 
     /// Gives the file at `path` the content `bytes`.
@@ -48,7 +51,10 @@ package final class GuestEditor {
     /// - Returns: why it doesn't; nil if the file now has that content.
     func tryToReplace(_ path: String, with bytes: [UInt8], reason: String) throws(GuestError) -> GuestError? {
         guard let location = try tree.find(path) else { return GuestError(.notFound, "it is not there") }
-        let before = try location.filesystem.readAll(location.file, limit: limit)
+        guard try location.filesystem.status(of: location.file).kind == .regular else {
+            return GuestError(.unsupported, "it is no regular file")
+        }
+        let before = try location.filesystem.readAll(location.file, limit: Self.maximumLength)
         guard before != bytes else { return nil }
         guard location.filesystem.writability != .none else {
             return GuestError(.unsupported, "its filesystem (\(location.filesystem.identity.type)) can't be changed")
@@ -63,55 +69,67 @@ package final class GuestEditor {
         return nil
     }
 
-    /// Makes a file at `path`, with directories above it if need be; they belong to root.
-    /// - Returns: whether it is there with that content; if not, there is a note unless `isOptional`.
-    @discardableResult
+    /// Makes a file at `path`, with directories above it if need be; they belong to root. One that is there gets the content.
+    /// - Returns: why that can't be done; nil if it is there with that content.
     func create(
         _ path: String, _ bytes: [UInt8], permissions: UInt16 = 0o644, reason: String
-    ) throws(GuestError) -> Bool {
-        if try tree.find(path) != nil { return try replace(path, with: bytes, reason: reason) }
-        guard let above = try existing(Self.parent(of: path)), above.filesystem.writability == .full else {
-            return false
+    ) throws(GuestError) -> GuestError? {
+        if try tree.find(path) != nil { return try tryToReplace(path, with: bytes, reason: reason) }
+        guard var (directory, names) = try existing(above: path), let name = names.popLast() else {
+            return GuestError(.notFound, "there is no directory for it")
         }
-        var directory = above
-        var prefix = above.path == "/" ? "" : above.path
-        let missing = path.dropFirst(prefix.count).split(separator: "/").map(String.init)
+        guard directory.filesystem.writability == .full else {
+            return GuestError(
+                .unsupported, "its filesystem (\(directory.filesystem.identity.type)) does not let files be made")
+        }
         let model = try directory.filesystem.status(of: directory.file)
         let label = try directory.filesystem.extendedAttributes(of: directory.file).filter {
             $0.name == "security.selinux"
         }
-        for name in missing.dropLast() {
-            let made = NewFile(.directory, permissions: 0o755, modified: model.modified, attributes: label)
-            let file = try directory.filesystem.create(Array(name.utf8), in: directory.file, made)
-            prefix += "/" + name
-            directory = GuestTree.Location(path: prefix, filesystem: directory.filesystem, file: file)
+        do throws(GuestError) {
+            for name in names {
+                let made = NewFile(.directory, permissions: 0o755, modified: model.modified, attributes: label)
+                let file = try directory.filesystem.create(Array(name.utf8), in: directory.file, made)
+                directory = GuestTree.Location(
+                    path: directory.path == "/" ? "/" + name : "\(directory.path)/\(name)",
+                    filesystem: directory.filesystem, file: file)
+            }
+            let made = NewFile(.regular(bytes), permissions: permissions, modified: model.modified, attributes: label)
+            _ = try directory.filesystem.create(Array(name.utf8), in: directory.file, made)
+        } catch  where error.code == .unsupported || error.code == .noSpace {
+            // Filesystems refuse before they touch anything; at worst there is an empty directory.
+            return error
         }
-        guard let name = missing.last else { return false }
-        let made = NewFile(.regular(bytes), permissions: permissions, modified: model.modified, attributes: label)
-        _ = try directory.filesystem.create(Array(name.utf8), in: directory.file, made)
-        changes.append(
-            FileChange(.created, "\(prefix)/\(name)", reason: reason, before: nil, after: bytes))
-        return true
+        let place = directory.path == "/" ? "" : directory.path
+        changes.append(FileChange(.created, "\(place)/\(name)", reason: reason, before: nil, after: bytes))
+        return nil
     }
 
     /// Removes the file or symbolic link at `path`.
-    /// - Returns: whether it is gone.
-    @discardableResult
-    func remove(_ path: String, reason: String) throws(GuestError) -> Bool {
-        guard let location = try tree.find(path, followsLast: false) else { return true }
+    /// - Returns: why that can't be done; nil if it is gone.
+    func remove(_ path: String, reason: String) throws(GuestError) -> GuestError? {
+        guard let location = try tree.find(path, followsLast: false) else { return nil }
         guard let directory = try tree.find(Self.parent(of: location.path)), directory.filesystem.writability == .full
         else {
-            return false
+            return GuestError(
+                .unsupported, "its filesystem (\(location.filesystem.identity.type)) does not let files be removed")
         }
         let status = try location.filesystem.status(of: location.file)
-        guard status.kind == .regular || status.kind == .symbolicLink else { return false }
+        guard status.kind == .regular || status.kind == .symbolicLink else {
+            return GuestError(.unsupported, "it is neither a file nor a symbolic link")
+        }
         let before =
             try status.kind == .regular
-            ? location.filesystem.readAll(location.file, limit: limit) : location.filesystem.readLink(location.file)
+            ? location.filesystem.readAll(location.file, limit: Self.maximumLength)
+            : location.filesystem.readLink(location.file)
         let name = location.path.split(separator: "/").last.map(String.init) ?? ""
-        try directory.filesystem.remove(Array(name.utf8), in: directory.file)
+        do throws(GuestError) {
+            try directory.filesystem.remove(Array(name.utf8), in: directory.file)
+        } catch  where error.code == .unsupported {
+            return error
+        }
         changes.append(FileChange(.removed, location.path, reason: reason, before: before, after: nil))
-        return true
+        return nil
     }
 
     /// Puts everything onto the devices.

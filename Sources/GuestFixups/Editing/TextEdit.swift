@@ -2,27 +2,22 @@
 enum TextEdit {
     private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
-    /// Replaces field `field`, counted from 0, of each line that is no comment by what `body` makes of it; nil leaves it.
-    static func mapFields(_ bytes: [UInt8], field: Int, _ body: (String) -> String?) -> [UInt8] {
+    /// Replaces field `field`, counted from 0, of each line that is no comment by what `body` makes of its fields; nil leaves it.
+    static func mapFields(_ bytes: [UInt8], field: Int, _ body: ([String]) -> String?) -> [UInt8] {
         mapLines(bytes) { line in
-            var rest = line[...]
-            for number in 0...field {
-                rest = rest.drop(while: isBlank)
-                guard let first = rest.first, first != UInt8(ascii: "#") else { return line }
-                let word = rest.prefix { !isBlank($0) && $0 != UInt8(ascii: "\r") }
-                if number == field {
-                    guard let new = body(String(decoding: word, as: UTF8.self)) else { return line }
-                    return Array(line[..<word.startIndex]) + Array(new.utf8) + Array(line[word.endIndex...])
-                }
-                rest = rest[word.endIndex...]
-            }
-            return line
+            let words = line.split { isBlank($0) || $0 == UInt8(ascii: "\r") }
+            guard words.count > field, words[0].first != UInt8(ascii: "#"),
+                let new = body(words.map { String(decoding: $0, as: UTF8.self) })
+            else { return line }
+            return Array(line[..<words[field].startIndex]) + Array(new.utf8) + Array(line[words[field].endIndex...])
         }
     }
 
     /// Replaces the value of each `NAME=value` whose name is one of `names`, wherever in a line it is: a kernel's command line is
     /// inside quotes in one file and behind a word in another. Comments are left alone.
-    static func mapParameters(_ bytes: [UInt8], _ names: [String], _ body: (String) -> String?) -> [UInt8] {
+    static func mapParameters(
+        _ bytes: [UInt8], _ names: [String], _ body: (_ name: String, _ value: String) -> String?
+    ) -> [UInt8] {
         let ends: Set<UInt8> = Set(" \t\r\"'\\;,".utf8)
         return mapLines(bytes) { line in
             guard line.drop(while: isBlank).first != UInt8(ascii: "#") else { return line }
@@ -37,10 +32,13 @@ enum TextEdit {
                     position += 1
                     continue
                 }
-                let start = position + name.utf8.count + 1
+                var start = position + name.utf8.count + 1
+                if start < line.endIndex, line[start] == UInt8(ascii: "\"") || line[start] == UInt8(ascii: "'") {
+                    start += 1
+                }
                 let value = line[start...].prefix { !ends.contains($0) }
                 result += line[position..<start]
-                result += body(String(decoding: value, as: UTF8.self)).map { Array($0.utf8) } ?? Array(value)
+                result += body(name, String(decoding: value, as: UTF8.self)).map { Array($0.utf8) } ?? Array(value)
                 position = value.endIndex
             }
             return result
@@ -54,6 +52,23 @@ enum TextEdit {
     static func mapLines(_ bytes: [UInt8], _ body: ([UInt8]) -> [UInt8]) -> [UInt8] {
         bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { body(Array($0)) }
             .joined(separator: [UInt8(ascii: "\n")]).map { $0 }
+    }
+
+    /// Where in a line `NAME=value` of a file that shells read the value of `variable` is, without its quotes; nil if the line
+    /// assigns no value to it.
+    static func assignedValue(_ line: [UInt8], _ variable: String) -> Range<Int>? {
+        var rest = line.drop(while: isBlank)
+        if rest.starts(with: Array("export ".utf8)) { rest = rest.dropFirst("export ".utf8.count).drop(while: isBlank) }
+        guard rest.starts(with: Array("\(variable)=".utf8)) else { return nil }
+        rest = rest.dropFirst(variable.utf8.count + 1)
+        if let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
+            rest = rest.dropFirst()
+            guard let end = rest.firstIndex(of: quote) else { return nil }
+            return rest.startIndex..<end
+        }
+        let word = rest.prefix { !isBlank($0) && $0 != UInt8(ascii: "\r") }
+        // More words would need quotes that are not there.
+        return word.isEmpty ? nil : word.startIndex..<word.endIndex
     }
 
     /// Replaces every occurrence of `find`, which isn't empty.

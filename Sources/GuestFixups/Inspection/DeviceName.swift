@@ -10,8 +10,9 @@ struct DeviceName: Equatable {
         case partitionLabel(String)
         /// The name of a disk by the order in which the kernel found it: letter or number from 0, and the partition, if any.
         case disk(Int, partition: Int?, driver: String)
-        /// By where it is attached or what the hypervisor calls it: other hardware has other names.
-        case hardware(partition: Int?)
+        /// By where it is attached or what the hypervisor calls it: other hardware has other names. The base is the path of the
+        /// disk, without what tells the partition.
+        case hardware(base: String, partition: Int?)
         /// By volume group and volume, in device-mapper's spelling.
         case mapper(String)
         case volume(group: String, name: String)
@@ -24,13 +25,15 @@ struct DeviceName: Equatable {
 
     init(_ text: String) {
         self.text = text
-        kind = Self.kind(of: ShellAssignments.unquoted(text))
+        kind = Self.kind(of: text.filter { $0 != "\"" && $0 != "'" })
     }
 
     /// Whether the device may have another name on other hardware.
     var dependsOnHardware: Bool {
         switch kind {
-        case .disk, .hardware: true
+        // A guest that has virtio disks keeps them.
+        case .disk(_, _, let driver): driver != "vd"
+        case .hardware: true
         case .uuid, .label, .partitionUUID, .partitionLabel, .mapper, .volume, .other: false
         }
     }
@@ -45,8 +48,7 @@ struct DeviceName: Equatable {
         let path = String(text.dropFirst(5))
         if path.hasPrefix("mapper/") { return .mapper(String(path.dropFirst(7))) }
         if path.hasPrefix("disk/by-") {
-            let name = path.split(separator: "/").last.map(String.init) ?? ""
-            return .hardware(partition: number(after: "-part", in: name))
+            return hardware(path)
         }
         if let disk = kernelName(path) { return disk }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -54,9 +56,17 @@ struct DeviceName: Equatable {
             ? .volume(group: String(parts[0]), name: String(parts[1])) : .other
     }
 
+    /// What device-mapper, LVM and md call by their own identifiers doesn't depend on hardware.
+    private static func hardware(_ path: String) -> Kind {
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        guard !["dm-", "lvm-", "md-"].contains(where: name.hasPrefix) else { return .other }
+        guard let partition = number(after: "-part", in: name) else { return .hardware(base: path, partition: nil) }
+        return .hardware(base: String(path.dropLast("-part\(partition)".count)), partition: partition)
+    }
+
     private static let tags: [(prefix: String, make: @Sendable (String) -> Kind)] = [
         ("UUID=", { .uuid($0) }), ("/dev/disk/by-uuid/", { .uuid($0) }),
-        ("LABEL=", { .label($0) }), ("/dev/disk/by-label/", { .label(unescaped($0)) }),
+        ("LABEL=", { .label(Fstab.unescaped($0)) }), ("/dev/disk/by-label/", { .label(unescaped($0)) }),
         ("PARTUUID=", { .partitionUUID($0) }), ("/dev/disk/by-partuuid/", { .partitionUUID($0) }),
         ("PARTLABEL=", { .partitionLabel($0) }), ("/dev/disk/by-partlabel/", { .partitionLabel(unescaped($0)) }),
     ]
@@ -91,11 +101,17 @@ struct DeviceName: Equatable {
         }
         guard name.hasPrefix("nvme") else { return nil }
         let parts = name.dropFirst(4).split(separator: "n", maxSplits: 1)
-        guard parts.count == 2, let controller = Int(parts[0]) else { return nil }
+        guard parts.count == 2, let controller = Int(parts[0]), (0..<maximumControllers).contains(controller) else {
+            return nil
+        }
         let rest = parts[1].split(separator: "p", maxSplits: 1)
+        // VMware's controllers have one namespace for each disk; which of them is which disk nothing tells.
         guard let namespace = Int(rest[0]), namespace >= 1 else { return nil }
-        return .disk(controller + namespace - 1, partition: rest.count == 2 ? Int(rest[1]) : nil, driver: "nvme")
+        return .disk(
+            namespace == 1 ? controller : .max, partition: rest.count == 2 ? Int(rest[1]) : nil, driver: "nvme")
     }
+
+    private static let maximumControllers = 1024
 
     private static func number(after mark: String, in name: String) -> Int? {
         let characters = Array(name)
@@ -118,7 +134,7 @@ extension Machine {
         case .partitionLabel(let label): only { $0.partition?.label == label }
         case .disk(let disk, let partition, _):
             only { $0.disk == disk && $0.partition?.number == partition }
-        case .hardware(let partition):
+        case .hardware(_, let partition):
             // With several disks nothing tells which one it was.
             disks.count == 1 ? only { $0.disk == 0 && $0.partition?.number == partition } : nil
         case .mapper(let mapped): only { $0.mapperName == mapped }

@@ -42,7 +42,23 @@ enum ForeignSignature {
                 return signature.type
             }
         }
+        if hasSuperblockAtEnd(device) { return "linux_raid_member" }
         return hasUberblock(device) ? "zfs_member" : nil
+    }
+
+    /// md's metadata of versions 0.90 and 1.0 are at the end, so that each half of a mirror looks like what is mirrored.
+    private static func hasSuperblockAtEnd(_ device: any BlockDevice) -> Bool {
+        let magic: [UInt8] = [0xFC, 0x4E, 0x2B, 0xA9]
+        guard device.size >= 128 << 10 else { return false }
+        let places = [device.size & ~0xFFFF - 0x10000, (device.size - 8192) & ~0xFFF]
+        return places.contains { (try? device.read(at: $0, count: magic.count)) == magic }
+    }
+
+    /// The UUID in the header of LUKS, of both versions (offset 168, 40 bytes of text).
+    static func uuidOfLUKS(_ device: any BlockDevice) -> String? {
+        guard let bytes = try? device.read(at: 168, count: 40) else { return nil }
+        let text = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        return text.isEmpty ? nil : text
     }
 
     private static func hasUberblock(_ device: any BlockDevice) -> Bool {

@@ -7,6 +7,11 @@ struct Fstab {
         var type: String
         var options: [String]
 
+        /// The names on the way to ``path``.
+        var directories: [Substring] { path.split(separator: "/").filter { $0 != "." } }
+        /// ``path`` without superfluous slashes.
+        var directory: String { "/" + directories.joined(separator: "/") }
+
         /// The value of an option `name=…`.
         func option(_ name: String) -> String? {
             options.last { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
@@ -27,7 +32,7 @@ struct Fstab {
     }
 
     /// Blanks in paths are written in octal: `\040`.
-    private static func unescaped(_ path: String) -> String {
+    static func unescaped(_ path: String) -> String {
         path.split(separator: "\\", omittingEmptySubsequences: false).enumerated().reduce(into: "") { result, part in
             let code = part.element.prefix(3)
             if part.offset > 0, code.count == 3, let value = UInt8(code, radix: 8) {

@@ -9,10 +9,10 @@ package struct LinuxGuest {
     package let tree: GuestTree
     /// Nil if nothing tells.
     package let release: OSRelease?
-    /// Of what the guest calls root, swap and so on.
-    let fstab: Fstab
     /// Installed kernels, by version.
     package private(set) var kernels: [GuestKernel] = []
+    /// What keeps the system from being fixed whole.
+    package private(set) var problems: [String] = []
     /// What is wrong, though it didn't keep us from looking at the rest.
     package private(set) var warnings: [String] = []
 
@@ -25,6 +25,9 @@ package struct LinuxGuest {
             for root in rootCandidates(filesystem) where !guests.contains(where: { $0.root.name == volume.name }) {
                 do throws(GuestError) {
                     guard isRoot(root.file, of: filesystem) else { continue }
+                    guard !machine.hasTwin(volume) else {
+                        throw GuestError(.unsupported, "another volume has the same UUID; which is meant nothing tells")
+                    }
                     guests.append(try LinuxGuest(volume, filesystem, root, machine))
                 } catch {
                     warnings.append("\(volume.name): \(error)")
@@ -63,18 +66,28 @@ package struct LinuxGuest {
         root = volume
         self.subvolume = subvolume.name
         tree = GuestTree(root: GuestTree.Mount(path: "/", filesystem: filesystem, root: subvolume.file))
-        fstab = Fstab(try tree.text("/etc/fstab") ?? "")
+        let fstab = Fstab(try tree.text("/etc/fstab") ?? "")
         release = OSRelease.read(tree)
-        for entry in fstab.entries where entry.path.hasPrefix("/") && entry.path != "/" {
+        for entry in fstab.entries where entry.path.hasPrefix("/") && !entry.directories.isEmpty {
             mount(entry, machine)
         }
         kernels = try GuestKernel.all(in: tree)
     }
 
+    /// Without these a system can't be fixed: kernels, their initramfs, the loader's configuration and modules are there.
+    private static let essential: Set<String> = ["/boot", "/boot/efi", "/efi", "/usr"]
+
+    /// Tells that a filesystem is missing, and hides what lies below its directory: the guest never sees that.
+    private mutating func miss(_ entry: Fstab.Entry, _ why: String) {
+        tree.hide(entry.directory)
+        let text = "\(entry.directory) \(why)"
+        if Self.essential.contains(entry.directory) { problems.append(text) } else { warnings.append(text) }
+    }
+
     private mutating func mount(_ entry: Fstab.Entry, _ machine: Machine) {
         guard let volume = machine.volume(entry.device) else {
             if entry.device.kind != .other {
-                warnings.append("\(entry.path) is on \(entry.device.text), which is not on these disks")
+                miss(entry, "is on \(entry.device.text), which is not on these disks")
             }
             return
         }
@@ -84,12 +97,12 @@ package struct LinuxGuest {
             let root =
                 name.map { name in filesystem.subvolumes.first { $0.name == name }?.file } ?? filesystem.root
             guard let root else {
-                warnings.append("\(entry.path) is the subvolume \(name ?? "") of \(volume.name), which has none such")
+                miss(entry, "is the subvolume \(name ?? "") of \(volume.name), which has none such")
                 return
             }
-            tree.mount(GuestTree.Mount(path: entry.path, filesystem: filesystem, root: root))
-        case .unusable(_, let error): warnings.append("\(entry.path) is on \(volume.name): \(error)")
-        case .foreign(let type): warnings.append("\(entry.path) is on \(volume.name), which is \(type)")
+            tree.mount(GuestTree.Mount(path: entry.directory, filesystem: filesystem, root: root))
+        case .unusable(_, let error): miss(entry, "is on \(volume.name): \(error)")
+        case .foreign(let type, _): miss(entry, "is on \(volume.name), which is \(type)")
         case .swap, .physicalVolume, .unknown: break
         }
     }

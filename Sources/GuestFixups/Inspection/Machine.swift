@@ -11,7 +11,6 @@ package struct Machine {
     package private(set) var disks: [Disk] = []
     /// In the order of the disks and their partitions, then of the volume groups and their volumes.
     package private(set) var volumes: [Volume] = []
-    package private(set) var groups: [VolumeGroup] = []
     /// What is wrong, though it didn't keep us from looking at the rest.
     package private(set) var warnings: [String] = []
 
@@ -26,6 +25,17 @@ package struct Machine {
             }
         }
         addGroups(physical)
+    }
+
+    /// Whether another volume has the filesystem's UUID: a copy, or the other half of a mirror.
+    func hasTwin(_ volume: Volume) -> Bool {
+        guard let uuid = volume.uuid else { return false }
+        return volumes.count { $0.uuid == uuid } > 1
+    }
+
+    /// Whether the machine's memory is stored on a disk, to go on where it was: then nothing may be changed.
+    var isHibernated: Bool {
+        volumes.contains { if case .swap(let swap) = $0.content { swap.isHibernated } else { false } }
     }
 
     private mutating func add(_ volume: Volume) {
@@ -62,11 +72,8 @@ package struct Machine {
     }
 
     private mutating func addGroups(_ physical: [PhysicalVolume]) {
-        do throws(GuestError) {
-            groups = try VolumeGroup.assemble(physical)
-        } catch {
-            warnings.append(error.message)
-        }
+        let (groups, problems) = VolumeGroup.assemble(physical)
+        warnings += problems
         for group in groups {
             if !group.missing.isEmpty {
                 warnings.append(

@@ -34,7 +34,8 @@ package struct Volume {
         switch content {
         case .filesystem(let filesystem): filesystem.identity.uuid
         case .swap(let swap): swap.uuid
-        case .unusable, .physicalVolume, .foreign, .unknown: nil
+        case .foreign(_, let uuid): uuid
+        case .unusable, .physicalVolume, .unknown: nil
         }
     }
 
@@ -51,7 +52,7 @@ package struct Volume {
     package var type: String? {
         switch content {
         case .filesystem(let filesystem): filesystem.identity.type
-        case .unusable(let type, _), .foreign(let type): type
+        case .unusable(let type, _), .foreign(let type, _): type
         case .swap: "swap"
         case .physicalVolume: "LVM2_member"
         case .unknown: nil

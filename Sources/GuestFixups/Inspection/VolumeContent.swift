@@ -9,14 +9,16 @@ package enum VolumeContent {
     case swap(SwapArea)
     case physicalVolume(PhysicalVolume)
     /// Something else that is recognised, as `blkid` calls it: crypto_LUKS, BitLocker, linux_raid_member, ntfs, zfs_member …
-    case foreign(String)
+    case foreign(String, uuid: String?)
     case unknown
 
     /// Looks at `device`. What can't be read at all is unknown.
     package static func of(_ device: any BlockDevice) -> VolumeContent {
+        // First: what is encrypted or mirrored may look like what is in it, or have the remains of something.
+        if let type = ForeignSignature.type(of: device) {
+            return .foreign(type, uuid: type == "crypto_LUKS" ? ForeignSignature.uuidOfLUKS(device) : nil)
+        }
         if let content = physicalVolume(device) { return content }
-        // Before filesystems: what is encrypted or mirrored may have the remains of one.
-        if let type = ForeignSignature.type(of: device) { return .foreign(type) }
         for (name, type) in FilesystemRegistry.types where type.recognises(device) {
             do throws(GuestError) {
                 return .filesystem(try type.init(device: device))

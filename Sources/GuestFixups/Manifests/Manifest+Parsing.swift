@@ -2,7 +2,7 @@ extension Manifest {
     /// The manifest in `text`, whose file is called `file` in errors.
     package init(_ text: String, file: String) throws(ManifestError) {
         let document = try ManifestNode.document(text, file: file)
-        let values = try document.mapping(["schema", "name", "summary", "order", "match", "actions"])
+        let values = try document.mapping(["schema", "name", "summary", "order", "optional", "match", "actions"])
         guard let schema = values["schema"] else { throw document.problem("\"schema\" is missing: write schema: 1") }
         guard try schema.number() == Self.schema else {
             throw schema.problem("only version \(Self.schema) of the schema is known")
@@ -13,6 +13,7 @@ extension Manifest {
         self.name = try name.text()
         self.summary = try summary.text()
         if let order = values["order"] { self.order = try order.number() }
+        if let optional = values["optional"] { isOptional = try optional.flag() }
         if let match = values["match"] { self.match = try GuestMatch(match) }
         guard let actions = values["actions"] else { throw document.problem("\"actions\" is missing") }
         for action in actions.sequence() { self.actions.append(try FixupAction(action)) }

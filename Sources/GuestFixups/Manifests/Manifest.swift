@@ -9,6 +9,8 @@ package struct Manifest: Equatable, Sendable {
     package var summary: String
     /// Rules are applied from the lowest number to the highest, and by name where that is the same.
     package var order = 500
+    /// Whether what it can't do is no problem: the guest boots and has its network without.
+    package var isOptional = false
     package var match = GuestMatch()
     package var actions: [FixupAction] = []
 }

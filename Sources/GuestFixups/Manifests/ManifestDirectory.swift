@@ -41,11 +41,16 @@ package enum ManifestDirectory {
         do {
             let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
             return try file.closeAfter {
-                let bytes = try unsafe [UInt8](unsafeUninitializedCapacity: maximumSize) { buffer, count in
-                    // Safe: only what has been read counts.
-                    count = unsafe try file.read(into: UnsafeMutableRawBufferPointer(buffer))
+                var bytes: [UInt8] = []
+                while bytes.count <= maximumSize {
+                    let piece = try unsafe [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
+                        // Safe: only what has been read counts.
+                        count = unsafe try file.read(into: UnsafeMutableRawBufferPointer(buffer))
+                    }
+                    if piece.isEmpty { return String(decoding: bytes, as: UTF8.self) }
+                    bytes += piece
                 }
-                return String(decoding: bytes, as: UTF8.self)
+                throw Errno.fileTooLarge
             }
         } catch {
             throw ManifestError(file: path, line: nil, key: "", message: "can't read the file: \(error)")

@@ -76,6 +76,11 @@ struct ManifestNode {
         return number
     }
 
+    func flag() throws(ManifestError) -> Bool {
+        guard let flag = node.bool else { throw problem("must be true or false") }
+        return flag
+    }
+
     /// A path in the guest: absolute, and without `..`, so that a reader sees which file is meant.
     func path() throws(ManifestError) -> String {
         let path = try text()

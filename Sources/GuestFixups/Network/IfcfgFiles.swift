@@ -2,7 +2,8 @@ import GuestDisk
 
 /// `ifcfg-NAME` files: of initscripts and old NetworkManagers (RHEL), and of wicked (SUSE).
 enum IfcfgFiles {
-    private static let directories = ["/etc/sysconfig/network-scripts", "/etc/sysconfig/network"]
+    private static let suse = "/etc/sysconfig/network"
+    private static let directories = ["/etc/sysconfig/network-scripts", suse]
     /// What `TYPE` may say of something that has no hardware of its own.
     private static let virtual: Set<String> = [
         "bond", "bridge", "vlan", "team", "ovsbridge", "ovsport", "tun", "tap", "gre", "ipip", "sit", "infiniband",
@@ -15,11 +16,13 @@ enum IfcfgFiles {
                 let path = "\(directory)/\(file)"
                 guard let text = try tree.text(path) else { continue }
                 let values = ShellAssignments(text).values
-                let name = values["DEVICE"] ?? values["INTERFACE"] ?? String(file.dropFirst("ifcfg-".count))
+                // Where NetworkManager writes the files, their names are those of its profiles.
+                let ownName = directory == suse ? String(file.dropFirst("ifcfg-".count)) : nil
+                guard let name = values["DEVICE"] ?? values["INTERFACE"] ?? ownName else { continue }
                 if isVirtual(values) {
                     names.exclude(name)
                 } else {
-                    names.add(name, address: values["HWADDR"] ?? values["LLADDR"], in: path)
+                    names.add(name, address: values["HWADDR"], in: path)
                 }
             }
         }
@@ -27,7 +30,7 @@ enum IfcfgFiles {
 
     private static func isVirtual(_ values: [String: String]) -> Bool {
         if let type = values["TYPE"] ?? values["DEVICETYPE"], virtual.contains(type.lowercased()) { return true }
-        return values["VLAN"] == "yes" || values["BONDING_MASTER"] == "yes" || values["BRIDGE"] == "yes"
+        return values["VLAN"] == "yes" || values["BONDING_MASTER"] == "yes" || values["BONDING_OPTS"] != nil
             || values["ETHERDEVICE"] != nil || values["TUNNEL"] != nil
     }
 

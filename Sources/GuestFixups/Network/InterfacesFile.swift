@@ -24,8 +24,6 @@ enum InterfacesFile {
                     // What a VLAN is called may be its device's name and a number; everything else with members is virtual.
                     if !current.contains(".") { names.exclude(current) }
                     for member in words.dropFirst() where member != "none" { names.add(member, in: path) }
-                } else if first == "hwaddress", let current, let address = words.last {
-                    names.add(current, address: address, in: path)
                 }
             }
         }

@@ -24,6 +24,11 @@ struct KeyFile {
         }
     }
 
+    /// Whether the conditions of a file of systemd are all among `keys`.
+    func matchesOnly(_ keys: Set<String>) -> Bool {
+        sections.filter { $0.name == "Match" }.allSatisfy { $0.values.allSatisfy { keys.contains($0.key) } }
+    }
+
     func value(_ section: String, _ key: String) -> String? {
         sections.last { $0.name == section && $0.value(key) != nil }?.value(key)
     }

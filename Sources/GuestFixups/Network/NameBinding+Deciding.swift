@@ -33,6 +33,11 @@ extension NameBinding {
             bind(only, address)
         } else {
             bindings.append(NameBinding(.onlyInterface, name: only.name))
+            let advice = FixupNote(
+                .advice,
+                "\(only.name) becomes the name of the virtio interface; if the machine gets several, give the address: "
+                    + "--nic ADDRESS=\(only.name)")
+            return (bindings, adapters.isEmpty ? [advice] : [])
         }
         return (bindings, [])
     }

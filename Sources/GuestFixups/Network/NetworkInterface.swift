@@ -15,7 +15,9 @@ enum HardwareAddress {
     /// `text` in lower case with colons; nil if it is none.
     static func normalised(_ text: String) -> String? {
         let pairs = text.lowercased().split(whereSeparator: { ":-".contains($0) })
-        guard pairs.count == 6, pairs.allSatisfy({ $0.count == 2 && UInt8($0, radix: 16) != nil }) else { return nil }
+        guard pairs.count == 6, pairs.allSatisfy({ $0.count == 2 && $0.allSatisfy(\.isHexDigit) }),
+            pairs.contains(where: { $0 != "00" })
+        else { return nil }
         return pairs.joined(separator: ":")
     }
 }

@@ -2,6 +2,8 @@ import GuestDisk
 
 /// systemd-networkd's `.network` files, and the `.link` files by which udev names interfaces.
 enum NetworkdFiles {
+    /// Conditions of a `.link` file that hold on any hardware.
+    private static let harmless: Set<String> = ["MACAddress", "PermanentMACAddress", "Type"]
     private static let directory = "/etc/systemd/network"
 
     static func read(_ tree: GuestTree, _ names: inout InterfaceNames) throws(GuestError) {
@@ -22,7 +24,8 @@ enum NetworkdFiles {
             let file = KeyFile(text)
             let address = file.value("Match", "MACAddress") ?? file.value("Match", "PermanentMACAddress")
             guard let name = file.value("Link", "Name"), let address else { continue }
-            names.add(name, address: address, in: path, isPinned: !NameBinding.isOwn(path))
+            names.add(
+                name, address: address, in: path, isPinned: !NameBinding.isOwn(path) && file.matchesOnly(Self.harmless))
         }
     }
 }

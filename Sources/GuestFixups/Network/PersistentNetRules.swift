@@ -10,8 +10,18 @@ enum PersistentNetRules {
                 guard let name = keys["NAME"], let address = keys["ATTR{address}"] ?? keys["SYSFS{address}"] else {
                     continue
                 }
-                names.add(name, address: address, in: path, isPinned: !NameBinding.isOwn(path))
+                let isPinned = !NameBinding.isOwn(path) && Self.holdsAnywhere(keys)
+                names.add(name, address: address, in: path, isPinned: isPinned)
             }
+        }
+    }
+
+    /// Whether the conditions hold on any hardware.
+    private static func holdsAnywhere(_ keys: [String: String]) -> Bool {
+        keys.allSatisfy { key, value in
+            ["NAME", "SUBSYSTEM", "ACTION", "ATTR{address}", "SYSFS{address}", "ATTR{type}", "ATTR{dev_id}"].contains(
+                key)
+                || key == "DRIVERS" && value == "?*" || key == "KERNEL" && value == "eth*"
         }
     }
 
@@ -21,6 +31,8 @@ enum PersistentNetRules {
         for part in rule.split(separator: ",") {
             guard let equals = part.firstIndex(where: { $0 == "=" }) else { continue }
             let key = String(part[..<equals]).trimmed
+            // A name that is a condition is none that is given.
+            guard key != "NAME" || !part[equals...].hasPrefix("==") else { continue }
             let value = part[equals...].drop { $0 == "=" }
             pairs[key] = String(value).trimmed.filter { $0 != "\"" }
         }

@@ -28,6 +28,11 @@ package final class GuestTree {
     /// By their paths; the root is there.
     package private(set) var mounts: [String: Mount]
 
+    /// Where something is mounted that can't be read.
+    private var hidden: Set<String> = []
+    /// Files that can't be read, and why.
+    package internal(set) var problems: [String] = []
+
     /// As many as Linux follows in one path.
     private static let maximumLinks = 40
 
@@ -39,6 +44,11 @@ package final class GuestTree {
     /// Mounts a filesystem. Its directory may be missing: then nothing leads there.
     package func mount(_ mount: Mount) {
         mounts[mount.path] = mount
+    }
+
+    /// Nothing is found at `path` any more, nor below.
+    package func hide(_ path: String) {
+        hidden.insert(path)
     }
 
     /// The file at the absolute `path`; nil if there is none.
@@ -62,6 +72,7 @@ package final class GuestTree {
             var next = Location(
                 path: location.path == "/" ? "/" + name : location.path + "/" + name, filesystem: location.filesystem,
                 file: file)
+            guard !hidden.contains(next.path) else { return nil }
             if let mount = mounts[next.path] {
                 next = Location(path: next.path, filesystem: mount.filesystem, file: mount.root)
             } else if followsLast || !rest.isEmpty, try next.filesystem.status(of: file).kind == .symbolicLink {
