@@ -66,6 +66,13 @@ extension FixupResult {
         complete = false
         changedBytes = 0
     }
+
+    /// A persistent bitmap of a changed image is gone, for it would not know of the changes.
+    package mutating func tellDroppedBitmap(_ name: String, of image: String) {
+        let message =
+            "\(image): the bitmap \(name) is gone, for it doesn't know of the changes; the next backup must be a full one"
+        notes.append(Note(code: FixupNote.Code.advice.rawValue, message: message, problem: false))
+    }
 }
 
 extension FixupResult.Change {

@@ -34,11 +34,13 @@ public struct GuestFixup: Sendable {
             maps.append(try image.makeMap())
         }
         let session = try GuestSession(maps)
-        let result = try session.run(fixup)
+        var result = try session.run(fixup)
         // A journal that was replayed to look at files is no reason to write.
         guard !result.changes.isEmpty else { return result }
         for (number, image) in images.enumerated() where session.isChanged(number) {
-            _ = try image.commit(try session.layer(number))
+            for bitmap in try image.commit(try session.layer(number)).droppedBitmaps {
+                result.tellDroppedBitmap(bitmap, of: sources[number].path)
+            }
         }
         return result
     }

@@ -2,8 +2,8 @@ import Conversion
 import DiskImage
 public import GuestFixups
 
-/// Looks at the guest in disk images: how the disks are divided, what is installed on them, and what would have to be changed
-/// to make it boot on KVM. Nothing is written, and no privileges are needed.
+/// Looks at the guest in disk images: how the disks are divided, what is installed on them, and (``plan()``) what would have
+/// to be changed to make it boot on KVM. Nothing is written, and no privileges are needed.
 public struct GuestInspection: Sendable {
     /// The machine's disks, in its order.
     public var sources: [DiskImageSource]

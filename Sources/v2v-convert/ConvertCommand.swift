@@ -45,6 +45,8 @@ struct ConvertCommand: AsyncParsableCommand {
               snapshot the internal snapshots of an image
               measure  how large the output of a conversion will be
               create   a new, empty image
+              fixup    makes the Linux guest in an image boot on KVM with virtio; --plan only says how
+              inspect  tells what guest is on a machine's disks
               resize   changes the size of a qcow2 or raw disk in place
               rebase   -u changes the name of a qcow2 image's backing file
 

@@ -5,9 +5,10 @@ import V2VConvert
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Tell what guest is on a machine's disks, and what would keep it from booting on KVM.",
+        abstract: "Tell what guest is on a machine's disks.",
         discussion: """
-            Nothing is written, no privileges are needed, and no code of the guest runs.
+            Nothing is written, no privileges are needed, and no code of the guest runs. What would keep the guest from booting \
+            on KVM, and how it is mended, tells fixup --plan.
 
             EXAMPLES:
               v2v-convert inspect web01.vmdk

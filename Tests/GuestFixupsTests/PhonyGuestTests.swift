@@ -189,6 +189,16 @@ import Testing
         #expect(report.notes.filter { $0.code == .deviceNameKept }.map(\.isProblem) == [true, true, false])
     }
 
+    @Test func aUnifiedKernelImageIsTold() throws {
+        let kernel = "6.1.0-1-amd64"
+        let guest = try PhonyGuest(
+            ["/etc/debian_version": "12.5\n", "/etc/fstab": "", "/efi/EFI/Linux/debian-\(kernel).efi": "MZ"],
+            kernel: kernel, initramfs: "/boot/initrd.img-\(kernel)")
+        let report = try guest.fix()
+        #expect(report.notes.map(\.code) == [.kernelNotReady])
+        #expect(!report.isComplete)
+    }
+
     @Test func aHibernatedGuestIsLeftAlone() throws {
         let guest = try redHat()
         let disk = try FileDevice(guest.path)

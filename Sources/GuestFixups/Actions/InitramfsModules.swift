@@ -16,8 +16,22 @@ struct InitramfsModules {
         if bootable.isEmpty {
             editor.note(FixupNote(.kernelNotReady, "no kernel was found that could be made to boot", isProblem: true))
         }
+        try noteUnifiedImages()
         let files = try initramfsFiles()
         for kernel in bootable { try prepare(kernel, files) }
+    }
+
+    /// Kernel, command line and initramfs in one signed file (UAPI.5): nothing can be added to it.
+    private func noteUnifiedImages() throws(GuestError) {
+        for directory in ["/boot/efi/EFI/Linux", "/efi/EFI/Linux", "/boot/EFI/Linux"] {
+            for path in try guest.tree.files(in: directory, suffix: ".efi") {
+                editor.note(
+                    FixupNote(
+                        .kernelNotReady,
+                        "\(path) is a unified kernel image, which can't be changed: build it again with "
+                            + "virtio in the guest before the migration", isProblem: true))
+            }
+        }
     }
 
     /// What udev in the initramfs reads: there interfaces get their names, before the root is there.
