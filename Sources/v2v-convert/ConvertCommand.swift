@@ -266,7 +266,11 @@ struct ConvertCommand: AsyncParsableCommand {
         converter.reflink = reflink
         converter.usesDirectIO = !buffered
         converter.verifies = verify
-        if fixup { converter.fixup = try guest.options() }
+        if fixup {
+            converter.fixup = try guest.options()
+        } else if guest.isUsed {
+            throw ImageError(.invalidOption, "--nic, --nic-names and --manifest say how to fix the guest", advice: "add --fixup")
+        }
         converter.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: verbose ? .debug : .warning) }
         return converter
     }

@@ -25,6 +25,9 @@ struct GuestOptions: ParsableArguments {
         case keep, none
     }
 
+    /// Whether one of them is given.
+    var isUsed: Bool { !nic.isEmpty || !manifest.isEmpty || nicNames != .keep }
+
     func options() throws(ImageError) -> FixupOptions {
         var options = FixupOptions()
         options.manifestDirectories = manifest
