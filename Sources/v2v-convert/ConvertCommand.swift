@@ -269,7 +269,8 @@ struct ConvertCommand: AsyncParsableCommand {
         if fixup {
             converter.fixup = try guest.options()
         } else if guest.isUsed {
-            throw ImageError(.invalidOption, "--nic, --nic-names and --manifest say how to fix the guest", advice: "add --fixup")
+            throw ImageError(
+                .invalidOption, "--nic, --nic-names and --manifest say how to fix the guest", advice: "add --fixup")
         }
         converter.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: verbose ? .debug : .warning) }
         return converter
