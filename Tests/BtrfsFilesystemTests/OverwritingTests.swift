@@ -68,8 +68,8 @@ import Testing
             let file = try file(filesystem, "own", name)
             let content = Array([[UInt8]](repeating: pattern, count: count / pattern.count + 1).joined().prefix(count))
             guard try filesystem.capacity(of: file) >= count else {
-                // A small leaf is full.
-                #expect(count < 2048 && ["-n 4096 -m single", "-M"].contains(options))
+                // The leaf is full: how the kernel fills leaves depends on when it writes them.
+                #expect(count < 2048)
                 continue
             }
             try filesystem.overwrite(file, with: content)
