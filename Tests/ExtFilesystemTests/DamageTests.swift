@@ -68,14 +68,21 @@ import Testing
         ])
     func flips(options: String) throws {
         let image = try Image(options + " -N 64", size: "2M", filled: false)
-        let source = try image.directory.write(Changes.content(90_000), to: "source")
+        let content = Changes.content(90_000)
+        let source = try image.directory.write(content, to: "source")
         try image.debug(
             "write \(source) file", "mkdir sub", "symlink link \(String(repeating: "l", count: 100))",
             "ea_set file user.name value", "cd sub", "write \(source) inner")
         let original = try contents(of: image.path)
         var random = SeededGenerator(state: 1)
-        // What isn't zero and isn't the content of a file: mostly metadata.
-        let places = original.indices.filter { original[$0] != 0 && $0 < original.count / 4 }
+        // What isn't zero and isn't the content of a file: metadata.
+        func blocks(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+            stride(from: 0, to: bytes.count, by: 1024).map { bytes[$0..<min($0 + 1024, bytes.count)] }
+        }
+        let contents = Set(blocks(content))
+        let places = blocks(original).filter { !contents.contains($0) }.flatMap { block in
+            block.indices.filter { block[$0] != 0 }
+        }
         var refused = 0
         for _ in 0..<150 {
             let device = MemoryDevice(original)
