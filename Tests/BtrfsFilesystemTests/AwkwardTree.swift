@@ -37,7 +37,7 @@ enum AwkwardTree {
             os.pwrite(file.fileno(), text(9000), 100000)
         with open(b'overwritten', 'wb') as file:
             file.write(text(300000))
-        os.sync()
+        run('sync', '-f', '.')
         with open(b'overwritten', 'r+b') as file:
             for place in (5, 50000, 130000, 299000):
                 file.seek(place)

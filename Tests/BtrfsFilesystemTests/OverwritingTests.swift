@@ -22,7 +22,7 @@ import Testing
 
         run('btrfs', 'subvolume', 'create', 'shared')
         make('shared/file', random.randbytes(20000))
-        os.sync()
+        run('sync', '-f', '.')
         run('btrfs', 'subvolume', 'snapshot', '-r', 'shared', 'snapshot')
         run('btrfs', 'subvolume', 'create', 'own')
         os.chdir('own')

@@ -79,10 +79,10 @@ import Testing
     func log() throws {
         let image = try Image("")
         let script = """
-            import os, sys
+            import os, subprocess, sys
             path = sys.argv[1] + '/file'
             with open(path, 'w') as file: file.write('old')
-            os.sync()
+            subprocess.run(['sync', '-f', path], check=True)
             with open(path, 'w') as file:
                 file.write('new')
                 file.flush()

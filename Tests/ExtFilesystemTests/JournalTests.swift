@@ -79,7 +79,7 @@ import Testing
 
     /// Fills a journal of 1 MiB several times over, with blocks that are freed and used again.
     private static let busyScript = #"""
-        import os, shutil, sys
+        import os, shutil, subprocess, sys
         os.chdir(sys.argv[1])
         for turn in range(6):
             os.mkdir('turn-%d' % turn)
@@ -88,18 +88,18 @@ import Testing
                     file.write('%d %d' % (turn, i) * 50)
             if turn % 2:
                 shutil.rmtree('turn-%d' % (turn - 1))
-            os.sync()
+            subprocess.run(['sync', '-f', '.'], check=True)
         """#
 
     @Test("Fast commits are not ignored", .enabled(if: Capabilities.canMount))
     func refusesFastCommits() throws {
         let image = try Image("-t ext4 -O fast_commit", filled: false)
         let script = #"""
-            import os, sys
+            import os, subprocess, sys
             os.chdir(sys.argv[1])
             with open('first', 'w') as file:
                 file.write('x')
-            os.sync()
+            subprocess.run(['sync', '-f', '.'], check=True)
             for i in range(3):
                 with open('file-%d' % i, 'w') as file:
                     file.write('y' * 100)
