@@ -64,7 +64,8 @@ let package = Package(
         layer("NBD", ["CLibnbd", "Locking"]),
         layer("DiskImage", ["ByteLayout", "CLinux", "Locking", "NBD", system]),
         layer("Compression", ["CZstd", "CZlib", "CDeflate", "CISAL", "DiskImage"]),
-        layer("RawFormat", ["ByteLayout", "Digests", "DiskImage", system]),
+        layer("RawFormat", ["DiskImage"]),
+        layer("ChangeJournal", ["ByteLayout", "CLinux", "Digests", "DiskImage", system]),
         layer("VMDKFormat", ["ByteLayout", "DiskImage"]),
         layer("Encryption", ["ByteLayout", "CCryptsetup", "COpenSSL", "DiskImage", system]),
         layer("QCOW2Format", ["ByteLayout", "DiskImage", "Encryption"]),
@@ -100,8 +101,8 @@ let package = Package(
         layer(
             "V2VConvert",
             [
-                "ByteLayout", "Conversion", "DiskImage", "GuestDisk", "GuestFixups", "Locking", "NBD", "RawFormat",
-                "VMDKFormat", "QCOW2Format",
+                "ByteLayout", "ChangeJournal", "Conversion", "DiskImage", "GuestDisk", "GuestFixups", "Locking", "NBD",
+                "RawFormat", "VMDKFormat", "QCOW2Format",
                 "VDIFormat",
                 "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
             ]),
@@ -138,7 +139,7 @@ let package = Package(
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("GuestDisk", ["DiskImage"]),
-        tests("GuestFixups", ["DiskImage", "GuestDisk"]),
+        tests("GuestFixups", ["ByteLayout", "DiskImage", "GuestDisk"]),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
@@ -147,7 +148,7 @@ let package = Package(
         .testTarget(
             name: "CommitTests",
             dependencies: [
-                "ByteLayout", "Conversion", "DiskImage", "GuestDisk", "QCOW2Format", "RawFormat", "TestSupport",
+                "ByteLayout", "ChangeJournal", "Conversion", "DiskImage", "GuestDisk", "QCOW2Format", "TestSupport",
                 "V2VConvert",
             ],
             swiftSettings: testRules),

@@ -69,11 +69,9 @@ extension BtrfsFilesystem {
         let place = try locate(file)
         var attributes: [ExtendedAttribute] = []
         try place.tree.forEachItem(of: place.inode, BtrfsKey.Kind.extendedAttribute) { _, data throws(GuestError) in
-            attributes += try NamedItem.list(data).map {
-                ExtendedAttribute(name: String(decoding: $0.name, as: UTF8.self), value: $0.value)
-            }
+            attributes += try NamedItem.list(data).map { ExtendedAttribute(name: $0.name, value: $0.value) }
             return true
         }
-        return attributes.sorted { $0.name < $1.name }
+        return attributes.sorted(by: ExtendedAttribute.isBefore)
     }
 }

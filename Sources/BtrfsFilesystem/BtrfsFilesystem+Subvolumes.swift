@@ -5,8 +5,8 @@ extension BtrfsFilesystem {
     /// Where the number of a subvolume begins in that of a file.
     private static let inodeBits: UInt64 = 48
     private static let inodeMask: UInt64 = 1 << inodeBits - 1
-    /// Deepest directory that a subvolume is looked for in.
-    private static let maximumDepth = 4096
+    /// Bytes of a path that a subvolume can be mounted by: `PATH_MAX` of Linux, less the zero.
+    static let maximumPath = 4095
 
     /// The number of the subvolume that is mounted if nothing else is asked for.
     func defaultSubvolume() throws(GuestError) -> UInt64 {
@@ -75,8 +75,10 @@ extension BtrfsFilesystem {
         return found.data
     }
 
-    /// The subvolumes in a subvolume, with their paths in it.
-    func children(ofSubvolume id: UInt64) throws(GuestError) -> [(id: UInt64, path: String)] {
+    /// The subvolumes in a subvolume, with their paths in it; and why some have none that can be told.
+    func children(
+        ofSubvolume id: UInt64
+    ) throws(GuestError) -> (found: [(id: UInt64, path: String)], problem: GuestError?) {
         var references: [(id: UInt64, directory: UInt64, name: [UInt8])] = []
         try rootTree.forEachItem(of: id, BtrfsKey.Kind.rootReference) { key, data throws(GuestError) in
             guard let reference = Self.reference(data) else {
@@ -86,11 +88,18 @@ extension BtrfsFilesystem {
             return true
         }
         var children: [(id: UInt64, path: String)] = []
+        var problem: GuestError?
         for reference in references {
-            let names = try path(ofDirectory: reference.directory, inSubvolume: id) + [reference.name]
-            children.append((reference.id, names.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")))
+            do throws(GuestError) {
+                let names = try path(ofDirectory: reference.directory, inSubvolume: id) + [reference.name]
+                let path = names.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/")
+                children.append((reference.id, path))
+            } catch {
+                try error.requireReadable()
+                problem = error
+            }
         }
-        return children
+        return (children, problem)
     }
 
     /// Whether `name` in a directory still stands for the subvolume that it says: in a snapshot it doesn't.
@@ -114,14 +123,19 @@ extension BtrfsFilesystem {
     private func path(ofDirectory inode: UInt64, inSubvolume id: UInt64) throws(GuestError) -> [[UInt8]] {
         let tree = try locate(rootDirectory(ofSubvolume: id)).tree
         var names: [[UInt8]] = []
+        var length = 0
         var inode = inode
         while inode != BtrfsKey.Object.first {
-            guard names.count < Self.maximumDepth,
-                let item = try tree.lastItem(notAfter: BtrfsKey(inode, BtrfsKey.Kind.inodeReference, .max)),
+            guard directoriesLeft > 0, length <= Self.maximumPath else {
+                throw GuestError(.unsupported, "directory \(inode) of subvolume \(id) is too deep")
+            }
+            directoriesLeft -= 1
+            guard let item = try tree.lastItem(notAfter: BtrfsKey(inode, BtrfsKey.Kind.inodeReference, .max)),
                 item.key.object == inode, item.key.type == BtrfsKey.Kind.inodeReference, item.data.count >= 10,
                 item.data.count >= 10 + Int(item.data.littleEndian(UInt16.self, at: 8))
             else { throw GuestError(.damaged, "directory \(inode) of subvolume \(id) has no name") }
             names.append(Array(item.data[10..<10 + Int(item.data.littleEndian(UInt16.self, at: 8))]))
+            length += names[names.count - 1].count + 1
             inode = item.key.offset
         }
         return names.reversed()

@@ -20,11 +20,14 @@ package final class BtrfsFilesystem: Filesystem {
     var latestExtent: (address: UInt64, bytes: [UInt8])?
     /// The tree with the checksums of data, once one was needed.
     var checksumTree: BtrfsTree?
+    /// How many directories may still be gone through to find out where subvolumes are, which takes a moment each. Programs that
+    /// keep containers in subvolumes make some ten thousand, a few directories deep.
+    var directoriesLeft = 1 << 18
     /// What went wrong halfway through a change; nothing is written any more.
     var failure: GuestError?
 
-    package static func recognises(_ device: any BlockDevice) -> Bool {
-        (try? BtrfsSuperblock.recognises(device)) ?? false
+    package static func recognises(_ device: any BlockDevice) throws(GuestError) -> Bool {
+        try BtrfsSuperblock.recognises(device)
     }
 
     package init(device: any BlockDevice) throws(GuestError) {
@@ -46,20 +49,31 @@ package final class BtrfsFilesystem: Filesystem {
         try findSubvolumes()
     }
 
+    /// Bytes of the paths of all subvolumes that are listed.
+    private static let maximumPaths = 16 << 20
+
     /// Lists what is below the top, and notes what is damaged.
     private func findSubvolumes() throws(GuestError) {
         var waiting: [(id: UInt64, path: String)] = [(BtrfsKey.Object.topLevel, "")]
         var seen: Set<UInt64> = [BtrfsKey.Object.topLevel]
+        var bytesLeft = Self.maximumPaths
         while let (parent, path) = waiting.popLast() {
             do throws(GuestError) {
-                for child in try children(ofSubvolume: parent) where seen.insert(child.id).inserted {
+                let children = try children(ofSubvolume: parent)
+                for child in children.found where seen.insert(child.id).inserted {
                     let childPath = path.isEmpty ? child.path : path + "/" + child.path
+                    let length = childPath.utf8.count
+                    guard length <= Self.maximumPath, length <= bytesLeft else {
+                        throw GuestError(.unsupported, "there are too many, or they are too deep")
+                    }
+                    bytesLeft -= length
                     waiting.append((child.id, childPath))
                     subvolumes.append(Subvolume(name: childPath, file: try rootDirectory(ofSubvolume: child.id)))
                 }
+                if let problem = children.problem { throw problem }
             } catch {
-                guard error.code == .damaged else { throw error }
-                warnings.append("subvolumes below \"\(path)\" can't be listed: \(error)")
+                try error.requireReadable()
+                warnings.append("some subvolumes below \"\(path.prefix(200))\" can't be listed: \(error)")
             }
         }
     }

@@ -99,9 +99,6 @@ extension BtrfsSuperblock {
     }
 
     var identity: FilesystemIdentity {
-        let digits = fsid.map(\.hexadecimalDigits)
-        let uuid = [digits[0..<4], digits[4..<6], digits[6..<8], digits[8..<10], digits[10..<16]]
-            .map { $0.joined() }.joined(separator: "-")
-        return FilesystemIdentity(type: "btrfs", uuid: uuid, label: label)
+        FilesystemIdentity(type: "btrfs", uuid: fsid.uuidText, label: label)
     }
 }

@@ -1,3 +1,4 @@
+import ByteLayout
 import GuestDisk
 
 /// Where logical addresses are on the device.
@@ -46,11 +47,6 @@ struct ChunkMap {
     }
 
     private func firstIndex(endingBehind address: UInt64) -> Int {
-        var (low, high) = (0, chunks.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if chunks[middle].range.upperBound > address { high = middle } else { low = middle + 1 }
-        }
-        return low
+        chunks.partitioningIndex { $0.range.upperBound > address }
     }
 }

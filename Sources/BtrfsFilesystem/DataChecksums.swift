@@ -10,22 +10,23 @@ struct DataChecksums {
         self.tree = tree
     }
 
-    /// The `count` bytes from `address`, whole sectors, of the first copy that has the right checksums. A sector that has none
-    /// is taken as it is.
+    /// The `count` bytes from `address`, whole sectors, of the first copy that has the right checksums. Of files that have
+    /// none nobody asks: that a checksum is missing is damage, as it is to the kernel.
     func read(at address: UInt64, count: Int) throws(GuestError) -> [UInt8] {
         for copy in 0..<(try space.copyCount(at: address)) {
             let bytes = try space.read(at: address, count: count, copy: copy)
             if try isRight(bytes, at: address) { return bytes }
         }
-        throw GuestError(.damaged, "data of a file at logical address \(address) has a wrong checksum")
+        throw GuestError(.damaged, "data of a file at logical address \(address) has no checksum, or a wrong one")
     }
 
     private func isRight(_ bytes: [UInt8], at address: UInt64) throws(GuestError) -> Bool {
         let sectorSize = space.superblock.sectorSize
         var known: (path: BtrfsTree.Path, place: Int, covered: UInt64)?
-        for start in stride(from: 0, to: bytes.count - bytes.count % sectorSize, by: sectorSize) {
+        guard bytes.count % sectorSize == 0 else { return false }
+        for start in stride(from: 0, to: bytes.count, by: sectorSize) {
             if known == nil { known = try item(for: address + UInt64(start)) }
-            guard let item = known else { continue }
+            guard let item = known else { return false }
             let checksum = space.superblock.checksum.of(Array(bytes[start..<start + sectorSize]))
             guard item.path.leaf.bytes[item.place..<item.place + checksum.count].elementsEqual(checksum) else {
                 return false

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 int linux_o_direct(void) { return O_DIRECT; }
@@ -34,6 +35,10 @@ int linux_clone_range(int from, off_t offset, off_t length, int to, off_t to_off
 }
 
 int linux_block_device_size(int fd, uint64_t *size) { return ioctl(fd, BLKGETSIZE64, size); }
+
+unsigned int linux_device_major(dev_t device) { return major(device); }
+
+unsigned int linux_device_minor(dev_t device) { return minor(device); }
 
 static struct flock byte_lock(short type, off_t offset) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = offset, .l_len = 1};

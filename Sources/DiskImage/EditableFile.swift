@@ -97,6 +97,15 @@ package final class EditableFile: OutputSink, Sendable {
         else { throw failure("can't allocate \(range.count) bytes", at: range.lowerBound, .current) }
     }
 
+    /// Allocates storage for the holes in `range`, which is inside the file, where the filesystem can.
+    package func reserve(_ range: Range<UInt64>) throws(ImageError) {
+        do throws(ImageError) {
+            try allocate(range)
+        } catch {
+            guard error.errno == .notSupported else { throw error }
+        }
+    }
+
     private func failure(_ message: String, at offset: UInt64?, _ errno: Errno?) -> ImageError {
         let noRoom = errno == .noSpace || errno == .diskQuotaExceeded
         return ImageError(

@@ -33,8 +33,5 @@ package struct GUID: Hashable, Sendable {
 
 extension GUID: CustomStringConvertible {
     /// Five parts in lower case.
-    package var description: String {
-        let digits = Self.reordered(bytes).map(\.hexadecimalDigits)
-        return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }.joined(separator: "-")
-    }
+    package var description: String { Self.reordered(bytes).uuidText }
 }

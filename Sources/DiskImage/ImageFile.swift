@@ -163,7 +163,10 @@ package final class ImageFile: Sendable {
     }
 
     deinit {
-        if whole == nil, case .file(let descriptor) = storage { try? descriptor.close() }
+        guard whole == nil, case .file(let descriptor) = storage else { return }
+        // Closing does not as long as a process that is being started has the descriptor too.
+        FileLock.release(descriptor)
+        try? descriptor.close()
     }
 
     /// Throws `inputDamaged` if the file is shorter than when it was opened.

@@ -1,3 +1,5 @@
+import ByteLayout
+
 /// The ranges of a file that hold an image's own tables: guest data can't be there, and two tables can't share a byte.
 package struct MetadataRanges: Sendable {
     /// Where the tables of equal length start, sorted: there may be millions.
@@ -36,13 +38,8 @@ package struct MetadataRanges: Sendable {
 
     private func tableIntersecting(_ range: Range<UInt64>) -> UInt64? {
         // The last table that starts before the end of `range` decides: tables do not overlap.
-        var low = 0
-        var high = tables.count
-        while low < high {
-            let middle = (low + high) / 2
-            if tables[middle] < range.upperBound { low = middle + 1 } else { high = middle }
-        }
-        guard low > 0, tables[low - 1] + tableLength > range.lowerBound else { return nil }
-        return tables[low - 1]
+        let next = tables.partitioningIndex { $0 >= range.upperBound }
+        guard next > 0, tables[next - 1] + tableLength > range.lowerBound else { return nil }
+        return tables[next - 1]
     }
 }

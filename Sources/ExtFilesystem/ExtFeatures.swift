@@ -12,6 +12,7 @@ struct ExtFeatures {
     enum Compatible {
         static let journal: UInt32 = 0x4
         static let attributes: UInt32 = 0x8
+        static let orphanFile: UInt32 = 0x1000
     }
 
     enum Incompatible {
@@ -23,6 +24,7 @@ struct ExtFeatures {
         static let extents: UInt32 = 0x40
         static let is64Bit: UInt32 = 0x80
         static let dirData: UInt32 = 0x1000
+        static let attributeInodes: UInt32 = 0x400
         static let inlineData: UInt32 = 0x8000
         /// All that can be read. Encrypted files are refused one by one.
         static let supported: UInt32 = 0x3_E7D6

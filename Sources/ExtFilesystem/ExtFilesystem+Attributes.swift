@@ -1,5 +1,6 @@
 import ByteLayout
 import CExt2fs
+import Glibc
 package import GuestDisk
 
 extension ExtFilesystem {
@@ -8,34 +9,59 @@ extension ExtFilesystem {
         guard superblock.hasAttributes else { return [] }
         var attributes: [ExtendedAttribute] = []
         unsafe try withAttributes(of: file, "the extended attributes of inode \(file.number) can't be read") { handle in
-            let names = Names()
-            // Safe: the names are only used during the call, in which they live.
-            let context = unsafe Unmanaged.passUnretained(names).toOpaque()
-            let code = unsafe ext2fs_xattrs_iterate(
-                handle,
-                { name, _, _, context in
-                    guard let name = unsafe name, let context = unsafe context else { return 0 }
-                    unsafe Unmanaged<Names>.fromOpaque(context).takeUnretainedValue().list.append(String(cString: name))
-                    return 0
-                }, context)
-            guard code == 0 else { return code }
-            // The rest of a small file's content is kept as an attribute; the kernel doesn't list it.
-            for name in names.list.sorted() where name != "system.data" {
-                var value: UnsafeMutableRawPointer?
-                var length = 0
-                let code = unsafe ext2fs_xattr_get(handle, name, &value, &length)
-                guard code == 0 else { return code }
-                // Safe: the library has allocated `length` bytes, which are ours now.
-                let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: value, count: length))
-                unsafe ext2fs_free_mem(&value)
-                attributes.append(
-                    ExtendedAttribute(
-                        name: name,
-                        value: name.hasPrefix("system.posix_acl_") ? Self.withUndefinedIdentifiers(bytes) : bytes))
+            unsafe withNames(in: handle) { names in
+                // The rest of a small file's content is kept as an attribute; the kernel doesn't list it.
+                for name in names where name != Self.contentName {
+                    var value: UnsafeMutableRawPointer?
+                    var length = 0
+                    let code = unsafe ext2fs_xattr_get(handle, name.cString, &value, &length)
+                    guard code == 0 else { return code }
+                    // Safe: the library has allocated `length` bytes, which are ours now.
+                    let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: value, count: length))
+                    unsafe ext2fs_free_mem(&value)
+                    let isList = name.starts(with: Self.listPrefix)
+                    attributes.append(
+                        ExtendedAttribute(name: name, value: isList ? Self.withUndefinedIdentifiers(bytes) : bytes))
+                }
+                return 0
             }
-            return 0
         }
-        return attributes
+        return attributes.sorted(by: ExtendedAttribute.isBefore)
+    }
+
+    private static let contentName = Array("system.data".utf8)
+    private static let listPrefix = Array("system.posix_acl_".utf8)
+
+    /// Removes all attributes of a file, and gives up what it has of inodes that hold large values: what frees an inode of the
+    /// library does not count these.
+    func removeAttributes(of file: FileID) throws(GuestError) {
+        unsafe try withAttributes(of: file, "the extended attributes of inode \(file.number) can't be removed") {
+            handle in
+            unsafe withNames(in: handle) { names in
+                for name in names where name != Self.contentName {
+                    let code = unsafe ext2fs_xattr_remove(handle, name.cString)
+                    guard code == 0 else { return code }
+                }
+                return 0
+            }
+        }
+    }
+
+    /// Calls `body` with the names that are in the library's table.
+    private func withNames(in handle: OpaquePointer, _ body: ([[UInt8]]) -> errcode_t) -> errcode_t {
+        let names = Names()
+        // Safe: the names are only used during the call, in which they live.
+        let context = unsafe Unmanaged.passUnretained(names).toOpaque()
+        let code = unsafe ext2fs_xattrs_iterate(
+            handle,
+            { name, _, _, context in
+                guard let name = unsafe name, let context = unsafe context else { return 0 }
+                // Safe: the name ends with a zero byte.
+                let bytes = unsafe UnsafeRawBufferPointer(start: name, count: strlen(name))
+                unsafe Unmanaged<Names>.fromOpaque(context).takeUnretainedValue().list.append(Array(bytes))
+                return 0
+            }, context)
+        return code == 0 ? body(names.list) : code
     }
 
     /// An access control list, with -1 for who is meant by entries that name nobody, as the kernel has it. The library puts 0.
@@ -59,7 +85,7 @@ extension ExtFilesystem {
             for attribute in attributes {
                 let code = unsafe attribute.value.withUnsafeBytes { value in
                     // Safe: the library copies the value.
-                    unsafe ext2fs_xattr_set(handle, attribute.name, value.baseAddress, value.count)
+                    unsafe ext2fs_xattr_set(handle, attribute.name.cString, value.baseAddress, value.count)
                 }
                 guard code == 0 else { return code }
             }
@@ -69,7 +95,7 @@ extension ExtFilesystem {
 
     /// What collects names.
     private final class Names {
-        var list: [String] = []
+        var list: [[UInt8]] = []
     }
 
     /// Calls `body` with the library's table of a file's attributes, as it has read it.
@@ -86,4 +112,9 @@ extension ExtFilesystem {
             return unsafe readCode == 0 ? body(handle) : readCode
         }
     }
+}
+
+extension [UInt8] {
+    /// With a zero behind, as C has it.
+    fileprivate var cString: [CChar] { map { CChar(bitPattern: $0) } + [0] }
 }

@@ -5,6 +5,8 @@ package import GuestDisk
 extension ExtFilesystem {
     /// Most links that an inode counts.
     private static let maximumLinks: UInt16 = 65000
+    /// Bytes of an attribute besides its name and value, with what fills it up, and of the header of a block of them.
+    private static let attributeOverhead = 32
 
     /// The directory's own times stay. An empty directory can be made too.
     package func create(_ name: [UInt8], in directory: FileID, _ content: NewFile) throws(GuestError) -> FileID {
@@ -42,6 +44,11 @@ extension ExtFilesystem {
         }
         guard content.attributes.isEmpty || superblock.hasAttributes else {
             throw GuestError(.unsupported, "the filesystem has no extended attributes")
+        }
+        // The library does not count what it keeps of larger ones in inodes of their own.
+        let length = content.attributes.reduce(0) { $0 + $1.name.count + $1.value.count + Self.attributeOverhead }
+        guard length <= superblock.blockSize - Self.attributeOverhead else {
+            throw GuestError(.unsupported, "the file's extended attributes are too large")
         }
         if case .directory = content.content, !(2..<Self.maximumLinks).contains(parent.links) {
             throw GuestError(.unsupported, "directory \(directory.number) has too many directories")

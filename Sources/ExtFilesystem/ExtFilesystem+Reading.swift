@@ -112,13 +112,7 @@ extension ExtFilesystem {
 extension [BlockRun] {
     /// The first run that ends behind block `logical` of the file; runs are in order.
     func firstIndex(endingBehind logical: UInt64) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle].end > logical { high = middle } else { low = middle + 1 }
-        }
-        return low
+        partitioningIndex { $0.end > logical }
     }
 }
 

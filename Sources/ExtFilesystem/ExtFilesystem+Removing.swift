@@ -11,6 +11,10 @@ extension ExtFilesystem {
         guard !name.contains(0), file.number >= UInt64(firstInode) else {
             throw damaged(directory, "an entry is impossible")
         }
+        // Whoever mounts it next would cut a file that isn't there any more, or is another by then.
+        guard try !isOrphan(file) else {
+            throw GuestError(.unsupported, "inode \(file.number) can't be removed: it is still to be cut")
+        }
         if hasBlocks(inode) { _ = try runs(of: file, inode) }
         let filesystem = unsafe library.filesystem
         let name = name.map { CChar(bitPattern: $0) } + [0]
@@ -20,9 +24,15 @@ extension ExtFilesystem {
             }
             var inode = inode
             inode.links -= 1
-            if inode.links == 0 { inode.deleted = UInt32(clamping: unsafe filesystem.pointee.now) }
+            guard inode.links == 0 else { return try write(inode, to: file) }
+            if superblock.has(incompatible: ExtFeatures.Incompatible.attributeInodes) {
+                try removeAttributes(of: file)
+                inode = try self.inode(file)
+                inode.links = 0
+            }
+            inode.deleted = UInt32(clamping: unsafe filesystem.pointee.now)
             try write(inode, to: file)
-            if inode.links == 0 { try free(file, inode) }
+            try free(file, inode)
         }
     }
 

@@ -22,8 +22,8 @@ package final class ExtFilesystem: Filesystem {
     var hasBitmaps = false
     var isChanged = false
 
-    package static func recognises(_ device: any BlockDevice) -> Bool {
-        (try? ExtSuperblock.recognises(device)) ?? false
+    package static func recognises(_ device: any BlockDevice) throws(GuestError) -> Bool {
+        try ExtSuperblock.recognises(device)
     }
 
     package init(device: any BlockDevice) throws(GuestError) {

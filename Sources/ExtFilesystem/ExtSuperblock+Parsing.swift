@@ -37,9 +37,13 @@ extension ExtSuperblock {
         state = bytes.littleEndian(UInt16.self, at: 58)
         written = bytes.littleEndian(UInt32.self, at: 48)
         journalInode = bytes.littleEndian(UInt32.self, at: 224)
+        firstOrphan = bytes.littleEndian(UInt32.self, at: 232)
+        let hasOrphanFile = features.compatible & ExtFeatures.Compatible.orphanFile != 0
+        orphanFile = hasOrphanFile ? bytes.littleEndian(UInt32.self, at: 640) : 0
         let label = bytes[120..<136].prefix { $0 != 0 }
+        let uuid = bytes[104..<120]
         identity = FilesystemIdentity(
-            type: features.type, uuid: Self.uuid(bytes[104..<120]),
+            type: features.type, uuid: uuid.allSatisfy { $0 == 0 } ? nil : uuid.uuidText,
             label: label.isEmpty ? nil : String(decoding: label, as: UTF8.self))
         try validate(bytes, device)
     }
@@ -93,12 +97,5 @@ extension ExtSuperblock {
         try require(bytes.littleEndian(UInt32.self, at: 260) <= blocks, "first meta block group")
         try require(Int(bytes.littleEndian(UInt16.self, at: 206)) <= blockSize / 4, "number of reserved blocks")
         try require(bytes[372] < 32, "size of a flexible group")
-    }
-
-    private static func uuid(_ bytes: ArraySlice<UInt8>) -> String? {
-        guard bytes.contains(where: { $0 != 0 }) else { return nil }
-        let digits = bytes.map(\.hexadecimalDigits)
-        return [digits[0..<4], digits[4..<6], digits[6..<8], digits[8..<10], digits[10..<16]]
-            .map { $0.joined() }.joined(separator: "-")
     }
 }

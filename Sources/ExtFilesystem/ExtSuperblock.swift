@@ -27,6 +27,11 @@ struct ExtSuperblock {
     /// The inode of the journal, 0 if it is on another device, or there is none.
     var journalInode: UInt32
 
+    /// The first of the inodes that are waiting to be freed or cut; 0 if there are none.
+    var firstOrphan: UInt32
+    /// The inode of the file that lists more of them, 0 if there is none.
+    var orphanFile: UInt32
+
     static let stateValid: UInt16 = 1
     static let stateErrors: UInt16 = 2
 

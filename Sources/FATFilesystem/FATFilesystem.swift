@@ -19,8 +19,8 @@ package final class FATFilesystem: Filesystem {
     /// What went wrong halfway through a change; nothing is written any more.
     var failure: GuestError?
 
-    package static func recognises(_ device: any BlockDevice) -> Bool {
-        (try? FATGeometry.recognises(device)) ?? false
+    package static func recognises(_ device: any BlockDevice) throws(GuestError) -> Bool {
+        try FATGeometry.recognises(device)
     }
 
     package init(device: any BlockDevice) throws(GuestError) {

@@ -47,6 +47,12 @@ extension BlockDevice {
         if let problem { throw problem }
     }
 
+    /// Whether `signature` is at `offset`; not if the device ends before.
+    package func has(_ signature: [UInt8], at offset: UInt64) throws(GuestError) -> Bool {
+        guard offset <= size, UInt64(signature.count) <= size - offset else { return false }
+        return try read(at: offset, count: signature.count) == signature
+    }
+
     /// Throws `damaged` unless the `count` bytes from `offset` are inside the device.
     package func requireInside(_ offset: UInt64, _ count: Int) throws(GuestError) {
         guard offset <= size, UInt64(count) <= size - offset else {

@@ -4,7 +4,8 @@
 /// lead elsewhere are no concern of a filesystem; see `GuestTree`.
 package protocol Filesystem: AnyObject, SendableMetatype {
     /// Whether the device holds, or held, a filesystem of this type: a damaged one still counts if its magic is there.
-    static func recognises(_ device: any BlockDevice) -> Bool
+    /// - Throws: only `disk`.
+    static func recognises(_ device: any BlockDevice) throws(GuestError) -> Bool
 
     /// Reads what is needed to look into it.
     /// - Throws: `damaged`, `unsupported`, `unclean`, `disk`.
@@ -142,13 +143,22 @@ package struct FileStatus: Equatable, Sendable {
 }
 
 package struct ExtendedAttribute: Equatable, Sendable {
-    /// With its namespace, as `getfattr` prints it.
-    package var name: String
+    /// With its namespace (`security.selinux`); nothing says that the rest is UTF-8. Has no zero byte.
+    package var name: [UInt8]
     package var value: [UInt8]
 
-    package init(name: String, value: [UInt8]) {
+    package init(name: [UInt8], value: [UInt8]) {
         self.name = name
         self.value = value
+    }
+
+    package init(name: String, value: [UInt8]) {
+        self.init(name: Array(name.utf8), value: value)
+    }
+
+    /// In the order in which lists have them.
+    package static func isBefore(_ a: ExtendedAttribute, _ b: ExtendedAttribute) -> Bool {
+        a.name.lexicographicallyPrecedes(b.name)
     }
 }
 

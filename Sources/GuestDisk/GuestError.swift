@@ -21,16 +21,29 @@ package struct GuestError: Error, Equatable {
     package let code: Code
     /// What is wrong and where, as a sentence.
     package let message: String
+    /// The image that can't be read, if that is the reason.
+    package let cause: ImageError?
 
     package init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
+        cause = nil
     }
 
     /// The disk below can't be read, or the changes can't be kept.
     package init(_ error: ImageError) {
-        self.init(.disk, error.description)
+        code = .disk
+        message = error.description
+        cause = error
     }
+
+    /// Throws it again if it is of the disk below: that is no property of the guest, and whatever is concluded from what can be
+    /// read may be wrong.
+    package func requireReadable() throws(GuestError) {
+        if code == .disk { throw self }
+    }
+
+    package static func == (_ a: GuestError, _ b: GuestError) -> Bool { a.code == b.code && a.message == b.message }
 }
 
 extension GuestError: CustomStringConvertible {

@@ -1,3 +1,4 @@
+import ByteLayout
 import DiskImage
 
 /// The changed blocks of an ``OverlayDevice`` as a layer: the rest is not allocated.
@@ -35,14 +36,9 @@ final class OverlayMap: DiskMap {
     }
 
     func extent(at offset: GuestOffset, limit: UInt64) throws(ImageError) -> Extent {
-        // The first run that ends behind the offset.
-        var (low, high) = (0, runs.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if runs[middle].bytes.upperBound > offset.bytes { high = middle } else { low = middle + 1 }
-        }
-        guard low < runs.count else { return Extent(length: limit, content: .unallocated) }
-        let run = runs[low]
+        let index = runs.partitioningIndex { $0.bytes.upperBound > offset.bytes }
+        guard index < runs.count else { return Extent(length: limit, content: .unallocated) }
+        let run = runs[index]
         guard run.bytes.lowerBound <= offset.bytes else {
             return Extent(length: min(limit, run.bytes.lowerBound - offset.bytes), content: .unallocated)
         }

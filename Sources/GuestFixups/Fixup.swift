@@ -20,7 +20,7 @@ package struct Fixup {
 
     /// - Throws: ``GuestError`` if a change has failed in the middle: nothing may be kept then.
     package func run(on machine: Machine) throws(GuestError) -> FixupReport {
-        let (guests, warnings) = LinuxGuest.all(on: machine)
+        let (guests, warnings) = try LinuxGuest.all(on: machine)
         // What matters of the first makes a change impossible, which is a problem of its own.
         var notes = machine.warnings.map { FixupNote(.unreadableVolume, $0) }
         notes += warnings.map { FixupNote(.unreadableVolume, $0, isProblem: true) }

@@ -1,16 +1,17 @@
-import GuestDisk
+package import GuestDisk
 
 extension GuestDescription {
     /// What is on `machine`.
-    package init(_ machine: Machine) {
+    /// - Throws: only `disk`.
+    package init(_ machine: Machine) throws(GuestError) {
         disks = machine.disks.map { disk in
             Disk(
                 size: disk.size, partitionTable: disk.partitionTable?.scheme.rawValue,
                 sectorSize: disk.partitionTable?.sectorSize, identifier: disk.partitionTable?.identifier)
         }
         volumes = machine.volumes.map(Volume.init)
-        let (guests, problems) = LinuxGuest.all(on: machine)
-        systems = guests.map { System($0, machine) }
+        let (guests, problems) = try LinuxGuest.all(on: machine)
+        systems = try guests.map { (guest) throws(GuestError) in try System(guest, machine) }
         warnings = machine.warnings + problems + guests.flatMap(\.warnings)
     }
 }
@@ -28,7 +29,7 @@ extension GuestDescription.Volume {
 }
 
 extension GuestDescription.System {
-    init(_ guest: LinuxGuest, _ machine: Machine) {
+    init(_ guest: LinuxGuest, _ machine: Machine) throws(GuestError) {
         root = guest.root.name
         subvolume = guest.subvolume
         distribution = guest.release?.id
@@ -36,13 +37,13 @@ extension GuestDescription.System {
         name = guest.release?.name
         let facts = SystemFacts(tree: guest.tree)
         firmware = SystemFacts.firmware(machine)
-        bootloader = facts.first(SystemFacts.bootloaders)
-        initramfsTool = facts.first(SystemFacts.initramfsTools)
-        tools = facts.all(SystemFacts.tools)
+        bootloader = try facts.first(SystemFacts.bootloaders)
+        initramfsTool = try facts.first(SystemFacts.initramfsTools)
+        tools = try facts.all(SystemFacts.tools)
         kernels = guest.kernels.map {
             GuestDescription.Kernel(version: $0.version, image: $0.image, initramfs: $0.initramfs)
         }
-        interfaces = ((try? NetworkConfiguration.interfaces(of: guest.tree)) ?? []).map {
+        interfaces = try NetworkConfiguration.interfaces(of: guest.tree).map {
             GuestDescription.Interface(name: $0.name, address: $0.address, sources: $0.sources, pinned: $0.isPinned)
         }
     }

@@ -4,7 +4,7 @@ import DiskImage
 /// The fixed part of a header that is being changed. It lies within the file's first sector and is written in one piece, so
 /// that an interruption leaves the old one or the new one.
 struct HeaderEdit {
-    private var bytes: [UInt8]
+    private(set) var bytes: [UInt8]
 
     /// The header of `file`. What only other programs keep consistent is marked as no longer so: their autoclear bits.
     init(file: ImageFile, header: QCOW2Header) throws(ImageError) {

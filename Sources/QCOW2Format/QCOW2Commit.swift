@@ -8,15 +8,16 @@ import DiskImage
 /// 2. When that is on the device one write of the header, within its first sector, switches over to the new L1 table.
 /// 3. When that is on the device too, what the old tables alone used is counted down.
 ///
-/// An interruption of 1 or 3 leaves clusters that nobody uses. What snapshots share is merely used once less.
-struct QCOW2Commit {
+/// 1 is ``prepare(givingUp:)``, 2 the last step, 3 ``finish()``. An interruption of 1 or 3 leaves clusters that nobody uses. What
+/// snapshots share is merely used once less.
+struct QCOW2Commit: PreparedChange {
     private let file: ImageFile
     private let header: QCOW2Header
     private let refcounts: RefcountTable
     private let changes: DiskChanges
     /// The clusters of the disk that change.
     private let clusters: [Range<UInt64>]
-    private let output: any OutputSink
+    private let output: WrittenRanges
     private let hasBacking: Bool
     private var allocator: ClusterAllocator
     private var l1: [UInt8]
@@ -25,6 +26,8 @@ struct QCOW2Commit {
     private var l2Index: UInt64?
     /// Host clusters that are used once less by the new tables, as often as that.
     private var released: [UInt64] = []
+    private var newHeader: [UInt8] = []
+    var report = CommitReport()
 
     /// Entries of an L2 table.
     private var l2Count: UInt64 { header.clusterSize / header.l2EntryLength }
@@ -37,9 +40,10 @@ struct QCOW2Commit {
         self.header = header
         self.hasBacking = hasBacking
         self.changes = changes
-        self.output = output
+        self.output = WrittenRanges(output)
         refcounts = try RefcountTable(file: file, header: header)
         clusters = try changes.units(of: header.clusterSize)
+        report.writtenBytes = clusters.reduce(0) { $0 + UInt64($1.count) } * header.clusterSize
         l1 = try file.read(at: header.l1TableOffset, count: Int(header.l1Size) * 8, what: "L1 table")
         let l2Count = header.clusterSize / header.l2EntryLength
         // Runs may share a table, which is then counted too often.
@@ -63,19 +67,34 @@ struct QCOW2Commit {
         }
     }
 
-    /// Bytes of the disk that are written.
-    var writtenBytes: UInt64 { clusters.reduce(0) { $0 + UInt64($1.count) } * header.clusterSize }
+    let isAtomic = true
 
+    /// Writes all that is new.
     /// - Parameter bitmaps: the clusters of persistent bitmaps, which don't know of the changes.
-    mutating func run(givingUp bitmaps: [UInt64]) throws(ImageError) {
-        guard !clusters.isEmpty else { return }
+    mutating func prepare(givingUp bitmaps: [UInt64]) throws(ImageError) {
         for run in clusters { try replace(run) }
         try writeTable()
-        let edit = try writeL1()
-        try edit.write(to: output)
-
+        newHeader = try writeL1().bytes
         released += bitmaps
         released.sort()
+    }
+
+    /// What was written, and what the old tables alone lead to.
+    var premises: [Range<UInt64>] {
+        let old = released.map { $0 * header.clusterSize..<($0 + 1) * header.clusterSize }
+        return (output.ranges + old).merged
+    }
+
+    /// The header, which lies in the first sector.
+    func forEachWrite(
+        _ body: (_ offset: UInt64, _ bytes: [UInt8]) throws(ImageError) -> Void
+    ) throws(ImageError) {
+        let sector = try file.read(at: 0, count: 512, what: "qcow2 header")
+        try body(0, newHeader + sector[newHeader.count...])
+    }
+
+    /// Gives back what the old tables alone used.
+    func finish() throws(ImageError) {
         var release = RefcountRelease(
             file: file, table: refcounts, clusterSize: header.clusterSize, punchesHoles: false)
         for cluster in released { try release.release(cluster, output) }

@@ -2,6 +2,8 @@ import ByteLayout
 package import DiskImage
 
 extension QCOW2Reader: ImageCommitter {
+    package static var changesAtOnce: Bool { true }
+
     package func requireCommittable() throws(ImageError) {
         try requireEditable()
         guard header.cryptMethod == 0 else {
@@ -17,28 +19,29 @@ extension QCOW2Reader: ImageCommitter {
         }
     }
 
-    package func commit(_ changes: DiskChanges, to file: EditableFile) throws(ImageError) -> CommitReport {
-        try commit(changes, output: file)
+    package func prepare(
+        _ changes: DiskChanges, in file: EditableFile
+    ) throws(ImageError) -> (any PreparedChange)? {
+        try prepare(changes, output: file)
     }
 
-    /// Writes `changes` to the image.
+    /// Prepares `changes` of the image.
     ///
     /// Whole clusters are written, not compressed, to places that were free; what was compressed, or in the backing file, is
     /// then in the image as it is. Persistent bitmaps are given up: their autoclear bit, by which programs that know bitmaps
     /// recognise that another one has written, is cleared with the same write of the header that makes the changes valid.
     /// - Parameter output: changes ``file``, on which nobody else works.
-    func commit(_ changes: DiskChanges, output: any OutputSink) throws(ImageError) -> CommitReport {
+    func prepare(_ changes: DiskChanges, output: any OutputSink) throws(ImageError) -> QCOW2Commit? {
         precondition(changes.layer.virtualSize == header.size, "the changes are those of another disk")
         try requireCommittable()
         try requireSound()
         let bitmapClusters = try bitmapClusters()
         var commit = try QCOW2Commit(
             file: file, header: header, hasBacking: backingFile != nil, changes: changes, output: output)
-        try commit.run(givingUp: bitmapClusters)
-        var report = CommitReport()
-        report.writtenBytes = commit.writtenBytes
-        if report.writtenBytes > 0 { report.droppedBitmaps = bitmaps.map(\.name) }
-        return report
+        guard commit.report.writtenBytes > 0 else { return nil }
+        commit.report.droppedBitmaps = bitmaps.map(\.name)
+        try commit.prepare(givingUp: bitmapClusters)
+        return commit
     }
 
     /// The clusters of the persistent bitmaps, their tables and their directory, as often as they are used. The image is

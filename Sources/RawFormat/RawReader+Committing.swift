@@ -1,13 +1,15 @@
 package import DiskImage
 
 extension RawReader: ImageCommitter {
+    package static var changesAtOnce: Bool { false }
+
     /// Everything that can be written to.
     package func requireCommittable() {}
 
-    /// Writes `changes` to the image by way of a journal: see ``RawCommit``.
-    package func commit(_ changes: DiskChanges, to file: EditableFile) throws(ImageError) -> CommitReport {
-        var report = CommitReport()
-        report.writtenBytes = try RawCommit(file).commit(changes)
-        return report
+    package func prepare(
+        _ changes: DiskChanges, in file: EditableFile
+    ) throws(ImageError) -> (any PreparedChange)? {
+        let change = try RawChange(changes, in: file)
+        return change.report.writtenBytes > 0 ? change : nil
     }
 }

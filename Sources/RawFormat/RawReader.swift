@@ -10,10 +10,6 @@ package struct RawReader: ImageReader {
 
     package init(file: ImageFile, opener: ImageOpener) {
         self.file = file
-        if RawJournal.exists(for: file) {
-            opener.findings.warn(
-                "\(file.path): a change of the image was interrupted, perhaps halfway; v2v-convert fixup completes it")
-        }
     }
 
     package var info: ImageInfo {

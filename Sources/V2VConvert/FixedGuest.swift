@@ -20,8 +20,9 @@ struct FixedGuest {
                 .invalidOption, "the guest in what comes front to back can't be fixed on the way",
                 advice: "save the input to a file, or run fixup on the output", path: stream.path)
         }
-        let session = try GuestSession([try source.makeMap(reader)])
+        let map = try source.makeMap(reader)
         do throws(ImageError) {
+            let session = try GuestSession([map])
             let result = try session.run(fixup)
             return FixedGuest(
                 result: result, changes: session.isChanged(0) && !result.changes.isEmpty ? try session.layer(0) : nil)

@@ -5,7 +5,8 @@ import GuestFixups
 /// Makes the guest in disk images boot on KVM with virtio, in place: what a conversion does with `Converter.fixup`, for images
 /// that are there already, qcow2 or raw.
 ///
-/// Each image is changed whole or not at all, whatever interrupts that. A machine's images are changed one after the other.
+/// All images are changed, or, whatever interrupts that, none: what is left to be done after an interruption is in a journal
+/// beside them, which the next run completes.
 public struct GuestFixup: Sendable {
     /// The machine's disks, in its order.
     public var sources: [DiskImageSource]
@@ -37,10 +38,10 @@ public struct GuestFixup: Sendable {
         var result = try session.run(fixup)
         // A journal that was replayed to look at files is no reason to write.
         guard !result.changes.isEmpty else { return result }
-        for (number, image) in images.enumerated() where session.isChanged(number) {
-            for bitmap in try image.commit(try session.layer(number)).droppedBitmaps {
-                result.tellDroppedBitmap(bitmap, of: sources[number].path)
-            }
+        let changed = images.indices.filter { session.isChanged($0) }
+        let changes = try changed.map { (number) throws(ImageError) in (images[number], try session.layer(number)) }
+        for (number, report) in zip(changed, try ImageCommit.commit(changes)) {
+            for bitmap in report.droppedBitmaps { result.tellDroppedBitmap(bitmap, of: sources[number].path) }
         }
         return result
     }

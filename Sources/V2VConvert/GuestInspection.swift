@@ -19,7 +19,7 @@ public struct GuestInspection: Sendable {
     /// - Throws: `ImageError`: about an image that can't be opened or read.
     public func describe() async throws -> GuestDescription {
         try await Job.run(progress: nil) { (_) throws(ImageError) in
-            GuestDescription(try open().session.machine)
+            try open().session.describe()
         }
     }
 

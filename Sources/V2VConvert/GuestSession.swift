@@ -5,31 +5,37 @@ import GuestFixups
 /// The disks of a machine, opened so that its files can be read, and changed in overlays.
 struct GuestSession {
     private let devices: [OverlayDevice]
-    let machine: Machine
+    private let machine: Machine
 
     /// - Parameter maps: of the machine's disks, in its order; used by nobody else.
     init(_ maps: [any DiskMap]) throws(ImageError) {
         var devices: [OverlayDevice] = []
         for map in maps {
             let device = try MapDevice(map)
-            do throws(GuestError) {
-                devices.append(try OverlayDevice(over: device))
-            } catch {
-                throw ImageError(.outputFailed, error.message)
-            }
+            devices.append(try Self.telling { () throws(GuestError) in try OverlayDevice(over: device) })
         }
         self.devices = devices
-        machine = Machine(devices)
+        machine = try Self.telling { () throws(GuestError) in try Machine(devices) }
     }
 
     /// Makes the changes of `fixup` in the overlays.
-    /// - Throws: `outputFailed` if one has failed in the middle: then the overlays are good for nothing.
+    /// - Throws: `inputUnreadable`; `outputFailed` if one has failed in the middle: then the overlays are good for nothing.
     func run(_ fixup: Fixup) throws(ImageError) -> FixupResult {
+        let report = try Self.telling { () throws(GuestError) in try fixup.run(on: machine) }
+        return FixupResult(report, changedBytes: changedBytes)
+    }
+
+    /// What is on the disks.
+    func describe() throws(ImageError) -> GuestDescription {
+        try Self.telling { () throws(GuestError) in try GuestDescription(machine) }
+    }
+
+    /// Has `body`'s errors told as those of the image, if one of it is the cause.
+    private static func telling<Result>(_ body: () throws(GuestError) -> Result) throws(ImageError) -> Result {
         do throws(GuestError) {
-            let report = try fixup.run(on: machine)
-            return FixupResult(report, changedBytes: changedBytes)
+            return try body()
         } catch {
-            throw ImageError(.outputFailed, "the guest can't be fixed: \(error.message)")
+            throw error.cause ?? ImageError(.outputFailed, "the guest can't be fixed: \(error.message)")
         }
     }
 

@@ -1,6 +1,6 @@
+import ChangeJournal
 import Conversion
 package import DiskImage
-import RawFormat
 
 /// Changes the content of a disk in its image, in place: all of it, or, whatever interrupts that, none.
 ///
@@ -11,8 +11,9 @@ import RawFormat
 /// ```
 /// The image is locked from the first line on, so that nobody else changes what the changes build upon. A qcow2 image
 /// gets new clusters, to which one write of its header switches over; an interruption leaves at worst storage that nothing
-/// uses (`v2v-convert check -r leaks` gives it back). A raw image has a journal beside it while it is changed: if it is left
-/// behind by an interruption, making an `ImageCommit` of the image completes the change, as `v2v-convert fixup` does.
+/// uses (`v2v-convert check -r leaks` gives it back). A raw image, or several images of a machine, have a journal beside them while
+/// they are changed: if it is left behind by an interruption, making an `ImageCommit` of one of them completes the change, as
+/// `v2v-convert fixup` does.
 /// Other formats, encrypted images and those with an external data file are refused.
 package final class ImageCommit {
     private let path: String
@@ -32,7 +33,7 @@ package final class ImageCommit {
         path = image.path
         let opener = try image.makeEditingOpener()
         file = try EditableFile(path: image.path)
-        hasRecovered = try RawCommit.recover(file)
+        hasRecovered = try InterruptedChange.recover(file)
         let reader = try ImageProbe.open(file.reader(), format: image.format, opener: opener)
         guard let reader = reader as? any ImageCommitter else {
             throw ImageError(
@@ -53,12 +54,40 @@ package final class ImageCommit {
     /// Writes the changes that `layer` has of the disk; what it does not have (`.unallocated`) stays. Once: from then on this
     /// does not know the image any more.
     package func commit(_ layer: any DiskMap) throws(ImageError) -> CommitReport {
+        try Self.commit([(self, layer)])[0]
+    }
+
+    /// Writes the changes of several images: of all, or, whatever interrupts that, of none. See ``JointChange``.
+    /// - Returns: what became of each.
+    package static func commit(
+        _ changes: [(image: ImageCommit, layer: any DiskMap)]
+    ) throws(ImageError) -> [CommitReport] {
+        let (change, reports) = try prepare(changes)
+        try change.commit()
+        return reports
+    }
+
+    /// Does all that the changes need but the last step.
+    static func prepare(
+        _ changes: [(image: ImageCommit, layer: any DiskMap)]
+    ) throws(ImageError) -> (change: JointChange, reports: [CommitReport]) {
+        for (image, _) in changes where changes.count > 1 || !type(of: image.reader).changesAtOnce {
+            try JointChange.requireFindable(image.file)
+        }
+        let prepared = try changes.map { (change) throws(ImageError) in try change.image.prepare(change.layer) }
+        let parts = zip(changes, prepared).compactMap { change, prepared in
+            prepared.map { JointChange.Part(file: change.image.file, change: $0) }
+        }
+        return (JointChange(parts), prepared.map { $0?.report ?? CommitReport() })
+    }
+
+    private func prepare(_ layer: any DiskMap) throws(ImageError) -> (any PreparedChange)? {
         precondition(layer.virtualSize == reader.info.virtualSize, "the changes are those of another disk")
         let disk = LayeredMap(layer, over: try reader.makeMap())
         let content = try ContentReader(files: disk.files)
         let changes = DiskChanges(layer: layer) { (range) throws(ImageError) in
             try content.bytes(range, of: disk)
         }
-        return try reader.commit(changes, to: file)
+        return try reader.prepare(changes, in: file)
     }
 }

@@ -1,3 +1,4 @@
+import ChangeJournal
 import DiskImage
 import VMDKFormat
 
@@ -11,6 +12,7 @@ enum ImageProbe {
     static func open(
         _ file: ImageFile, format: ImageFormat?, opener: ImageOpener
     ) throws(ImageError) -> any ImageReader {
+        try requireWhole(file, opener)
         let reader: any ImageReader.Type
         if let format {
             guard let said = FormatRegistry.reader(of: format) else {
@@ -25,6 +27,16 @@ enum ImageProbe {
         // Whether what is compressed fits is seen when it is unpacked.
         if reader != GzipReader.self { try require(reader, fits: opener, path: file.path) }
         return try reader.init(file: file, opener: opener)
+    }
+
+    /// Throws if an interruption may have left the image changed by half; tells of it if what is inconsistent is to be read.
+    private static func requireWhole(_ file: ImageFile, _ opener: ImageOpener) throws(ImageError) {
+        do throws(ImageError) {
+            try InterruptedChange.refuse(file)
+        } catch {
+            guard !opener.locks else { throw error }
+            opener.findings.warn(error.description)
+        }
     }
 
     /// Throws if a machine's description comes where a disk should be, or a disk where one of several was asked for.

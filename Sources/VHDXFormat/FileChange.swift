@@ -1,3 +1,5 @@
+import ByteLayout
+
 /// A change that the log makes to the file.
 struct FileChange: Equatable {
     enum Content: Equatable {
@@ -55,12 +57,6 @@ struct FileChange: Equatable {
 extension [UInt64] {
     /// The index of the first element of this sorted array that is not below `value`.
     fileprivate func firstIndex(atLeast value: UInt64) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] < value { low = middle + 1 } else { high = middle }
-        }
-        return low
+        partitioningIndex { $0 >= value }
     }
 }

@@ -67,12 +67,6 @@ struct ReplayedFile: MetadataSource {
 
     /// The index of the first change that ends behind `offset`.
     private func firstChange(endingBehind offset: UInt64) -> Int {
-        var low = 0
-        var high = changes.count
-        while low < high {
-            let middle = (low + high) / 2
-            if changes[middle].range.upperBound <= offset { low = middle + 1 } else { high = middle }
-        }
-        return low
+        changes.partitioningIndex { $0.range.upperBound > offset }
     }
 }

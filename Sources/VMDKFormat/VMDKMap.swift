@@ -1,3 +1,4 @@
+import ByteLayout
 import DiskImage
 
 /// The concatenation of a disk's extents.
@@ -90,12 +91,6 @@ final class VMDKMap: DiskMap {
 
     /// The last piece that starts at or before `offset`.
     private func index(of offset: UInt64) -> Int {
-        var low = 0
-        var high = pieces.count
-        while low < high {
-            let middle = (low + high) / 2
-            if pieces[middle].start <= offset { low = middle + 1 } else { high = middle }
-        }
-        return low - 1
+        pieces.partitioningIndex { $0.start > offset } - 1
     }
 }

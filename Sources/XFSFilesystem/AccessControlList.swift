@@ -8,7 +8,8 @@ import ByteLayout
 /// ```
 struct AccessControlList {
     private static let names = [
-        "SGI_ACL_FILE": "system.posix_acl_access", "SGI_ACL_DEFAULT": "system.posix_acl_default",
+        Array("SGI_ACL_FILE".utf8): "system.posix_acl_access",
+        Array("SGI_ACL_DEFAULT".utf8): "system.posix_acl_default",
     ]
     private static let version: UInt32 = 2
     /// Tags of entries that name somebody: `ACL_USER` and `ACL_GROUP`. Others have no ID.
@@ -20,8 +21,8 @@ struct AccessControlList {
     let value: [UInt8]
 
     /// Nil if the attribute `xfsName` is no list, or not one that makes sense.
-    init?(xfsName: String, _ stored: [UInt8]) {
-        guard let name = Self.names[xfsName], stored.count >= 4 else { return nil }
+    init?(xfsName: ArraySlice<UInt8>, _ stored: [UInt8]) {
+        guard let name = Self.names[Array(xfsName)], stored.count >= 4 else { return nil }
         let count = Int(stored.bigEndian(UInt32.self, at: 0))
         guard count <= (stored.count - 4) / 12 else { return nil }
         self.name = name

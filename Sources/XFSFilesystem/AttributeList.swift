@@ -23,7 +23,7 @@ struct AttributeList {
         case .extents(let extents) where extents.isEmpty: break
         case .extents, .tree: found = try indexed()
         }
-        return found.sorted { $0.name < $1.name }
+        return found.sorted(by: ExtendedAttribute.isBefore)
     }
 
     /// ```

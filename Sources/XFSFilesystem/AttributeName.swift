@@ -22,12 +22,15 @@ struct AttributeName {
 
     /// What the kernel shows, by its names for namespaces.
     func attribute(value: [UInt8]) -> ExtendedAttribute {
-        let name = String(decoding: name, as: UTF8.self)
-        if flags.contains(.secure) { return ExtendedAttribute(name: "security." + name, value: value) }
-        guard flags.contains(.root) else { return ExtendedAttribute(name: "user." + name, value: value) }
+        if flags.contains(.secure) { return attribute("security.", value) }
+        guard flags.contains(.root) else { return attribute("user.", value) }
         if let list = AccessControlList(xfsName: name, value) {
             return ExtendedAttribute(name: list.name, value: list.value)
         }
-        return ExtendedAttribute(name: "trusted." + name, value: value)
+        return attribute("trusted.", value)
+    }
+
+    private func attribute(_ namespace: String, _ value: [UInt8]) -> ExtendedAttribute {
+        ExtendedAttribute(name: Array(namespace.utf8) + name, value: value)
     }
 }

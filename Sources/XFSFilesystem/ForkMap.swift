@@ -1,3 +1,4 @@
+import ByteLayout
 import GuestDisk
 
 /// Finds the blocks of an inode's data or attributes.
@@ -32,12 +33,7 @@ struct ForkMap {
     }
 
     private func firstIndex(in extents: [Extent], endingAfter block: UInt64) -> Int {
-        var range = 0..<extents.count
-        while !range.isEmpty {
-            let middle = range.lowerBound + range.count / 2
-            range = extents[middle].end <= block ? middle + 1..<range.upperBound : range.lowerBound..<middle
-        }
-        return range.lowerBound
+        extents.partitioningIndex { $0.end > block }
     }
 
     private func visit(

@@ -1,3 +1,4 @@
+import ByteLayout
 import GuestDisk
 
 /// What the first sector says of the filesystem: its layout, what its structures have, and where its log is.
@@ -28,10 +29,8 @@ struct Superblock {
 
     /// The UUID and the label, as `blkid` prints them.
     var identity: FilesystemIdentity {
-        let digits = uuid.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
-        let parts = [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }
-        return FilesystemIdentity(
-            type: "xfs", uuid: uuid.allSatisfy { $0 == 0 } ? nil : parts.joined(separator: "-"),
+        FilesystemIdentity(
+            type: "xfs", uuid: uuid.allSatisfy { $0 == 0 } ? nil : uuid.uuidText,
             label: label.isEmpty ? nil : String(decoding: label, as: UTF8.self))
     }
 }

@@ -16,8 +16,8 @@ package final class XFSFilesystem: Filesystem {
     /// enough is for the caller to say.
     package let logState: LogState
 
-    package static func recognises(_ device: any BlockDevice) -> Bool {
-        (try? device.read(at: 0, count: Superblock.magic.count)) == Superblock.magic
+    package static func recognises(_ device: any BlockDevice) throws(GuestError) -> Bool {
+        try device.has(Superblock.magic, at: 0)
     }
 
     package init(device: any BlockDevice) throws(GuestError) {

@@ -11,9 +11,9 @@ struct FixupCommand: AsyncParsableCommand {
             The guest's initramfs gets the virtio modules of its own kernels, names of devices that depend on hardware become \
             UUIDs, and its network interfaces keep their names. No code of the guest runs, and no privileges are needed.
 
-            Images that are qcow2 or raw are changed in place, each whole or not at all, even if the power fails: what is left of \
-            an interrupted change of a raw image (a journal beside it) the next fixup completes. Keep a copy all the same, or \
-            use convert --fixup, which leaves the source alone.
+            Images that are qcow2 or raw are changed in place, all of them or none, even if the power fails: if a journal is left \
+            beside one (IMAGE.v2v-journal), the next fixup of any of them completes what was interrupted; until then they must \
+            not be used. Keep a copy all the same, or use convert --fixup, which leaves the source alone.
 
             EXAMPLES:
               v2v-convert fixup --plan web01.qcow2

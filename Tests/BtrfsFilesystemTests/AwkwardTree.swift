@@ -62,6 +62,7 @@ enum AwkwardTree {
         os.chmod(b'noise-100', 0o6755)
         os.setxattr(b'etc/fstab', b'security.selinux', b'system_u:object_r:etc_t:s0\0')
         os.setxattr(b'etc', b'user.on-a-directory', b'')
+        os.setxattr(b'etc', b'user.latin1-\xe9\xff', b'not UTF-8')
         for index in range(20):
             os.setxattr(b'empty', b'user.number-%d' % index, b'v' * index * 9)
         run('btrfs', 'subvolume', 'create', 'etc/deep/sub')
@@ -79,33 +80,5 @@ enum AwkwardTree {
                 if b'snapshot-of' not in directory:
                     os.utime(os.path.join(directory, name), (1_600_000_000, 1_600_000_001), follow_symlinks=False)
         os.utime(b'empty', (0, -1_000_000))
-        """#
-
-    /// Prints a line for each file below the directory that is its argument, as our listings have it.
-    static let listing = #"""
-        import os, stat, sys, zlib
-        os.chdir(os.fsencode(sys.argv[1]))
-        kinds = {stat.S_IFREG: 'regular', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'symbolicLink', stat.S_IFIFO: 'fifo',
-                 stat.S_IFCHR: 'characterDevice', stat.S_IFBLK: 'blockDevice', stat.S_IFSOCK: 'socket'}
-
-        def tell(path):
-            status = os.lstat(path)
-            kind = kinds[stat.S_IFMT(status.st_mode)]
-            content = ''
-            if kind == 'regular':
-                content = '%08x' % zlib.crc32(open(path, 'rb').read())
-            elif kind == 'symbolicLink':
-                content = os.readlink(path).hex()
-            attributes = ['%s=%s' % (name, os.getxattr(path, name, follow_symlinks=False).hex())
-                          for name in sorted(os.listxattr(path, follow_symlinks=False))]
-            # What stands for an absent subvolume has the time at which it is looked at.
-            modified = 0 if status.st_ino == 2 else status.st_mtime_ns // 10**9
-            print(path.hex(), kind, '%o' % (status.st_mode & 0o7777), status.st_uid, status.st_gid, status.st_size,
-                  status.st_nlink, modified, content, ','.join(attributes))
-
-        tell(b'.')
-        for directory, directories, files in os.walk(b'.'):
-            for name in directories + files:
-                tell(os.path.join(directory, name))
         """#
 }

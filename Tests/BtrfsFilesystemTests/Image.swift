@@ -25,15 +25,8 @@ struct Image {
     }
 
     /// The listing that the kernel gives of what it mounts with `options`.
-    func kernelListing(_ options: String) throws -> Listing {
-        try mounted("loop,ro,\(options)") { mount in
-            var listing = Listing()
-            for line in try Tool.check("python3", ["-c", AwkwardTree.listing, mount]).split(separator: "\n") {
-                let parts = line.split(separator: " ", maxSplits: 1)
-                listing[String(parts[0])] = String(parts[1])
-            }
-            return listing
-        }
+    func kernelListing(_ options: String) throws -> FileListing {
+        try mounted("loop,ro,\(options)") { try FileListing(ofDirectory: $0) }
     }
 
     @discardableResult

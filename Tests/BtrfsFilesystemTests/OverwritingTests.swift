@@ -83,7 +83,7 @@ import Testing
         try filesystem.flush()
         let check = try Tool.run("btrfs", ["check", "--check-data-csum", image.path])
         #expect(check.status == 0, "\(check.output)\(check.error)")
-        try expectSame(image.kernelListing("subvolid=5"), expected)
+        #expect(try FileListing.difference(expected, image.kernelListing("subvolid=5")) == "")
         // The kernel goes on from there, and finds every checksum right.
         try image.mounted("loop") { mount in
             try Tool.check("sh", ["-c", "echo more >> \(mount)/own/same && cp \(mount)/own/large \(mount)/own/copy"])

@@ -26,7 +26,9 @@ import Testing
         let content = try ContentReader(files: merged.files)
         let changes = DiskChanges(layer: layer) { (range) throws(ImageError) in try content.bytes(range, of: merged) }
         let recorder = WriteRecorder(file)
-        _ = try reader.commit(changes, output: recorder)
+        let change = try #require(try reader.prepare(changes, output: recorder))
+        try change.makeLastStep(recorder)
+        try change.finish()
         return recorder.survivors
     }
 

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import RawFormat
+@testable import ChangeJournal
 @testable import V2VConvert
 
 /// Changes that are committed to raw images: what is expected are bytes of files.
@@ -28,17 +28,16 @@ import Testing
 
     /// The journal of the changes, of which nothing is in the image yet.
     private func makeJournal() throws -> [UInt8] {
-        #expect(try writeJournal(of: disk, EditableFile(path: image)) > 0)
+        try writeJournal(of: disk, in: image)
         #expect(try contents(of: image) == old)
         return try contents(of: journal)
     }
 
-    private func writeJournal(of disk: ChangedDisk, _ file: EditableFile) throws -> UInt64 {
-        let layer = try disk.layer()
-        let merged = LayeredMap(layer, over: RawReader(file: try file.reader(), opener: source.makeOpener()).makeMap())
-        let content = try ContentReader(files: merged.files)
-        let changes = DiskChanges(layer: layer) { (range) throws(ImageError) in try content.bytes(range, of: merged) }
-        return try RawCommit(file).writeJournal(changes)
+    private func writeJournal(of disk: ChangedDisk, in image: String) throws {
+        let commit = try ImageCommit(DiskImageSource(path: image, format: .raw))
+        let (change, reports) = try ImageCommit.prepare([(commit, disk.layer())])
+        try change.writeJournal()
+        #expect(reports[0].writtenBytes > 0)
     }
 
     @Test func committingWritesTheChanges() throws {
@@ -129,26 +128,85 @@ import Testing
         }
     }
 
-    /// The journal of a device is not in `/dev`, which a crash would take along.
+    /// The journal of a device is not in `/dev`, which a crash would take along; and whatever name the device has afterwards
+    /// leads to it.
     @Test(.enabled(if: Capabilities.canMount, "needs root and loop devices")) func devices() throws {
         let backing = try directory.write(old.dropLast(old.count % 512), to: "backing")
         let disk = try ChangedDisk(directory.write(contents(of: backing), to: "device.raw"), seed: 2)
-        let device = try Tool.check("losetup", ["--find", "--show", backing]).trimmingCharacters(in: .newlines)
-        defer { _ = try? Tool.run("losetup", ["--detach", device]) }
-        let kept = "/var/tmp/dev-\(device.split(separator: "/")[1]).v2v-journal"
-        let file = try EditableFile(path: device)
-        _ = try writeJournal(of: disk, file)
-        #expect(fileSize(kept) != nil)
-        #expect(try RawCommit.recover(file))
-        #expect(fileSize(kept) == nil)
+        var device: LoopDevice? = try LoopDevice(backing)
+        let name = try #require(device?.path)
+        try writeJournal(of: disk, in: name)
+        device = nil
+        // Takes the name that has become free.
+        let other = try LoopDevice(directory.write(old.dropLast(old.count % 512), to: "other"))
+        let again = try LoopDevice(backing)
+        #expect(again.path != name)
+        #expect(try !ImageCommit(DiskImageSource(path: other.path, format: .raw)).hasRecovered)
+        #expect(try ImageCommit(DiskImageSource(path: again.path, format: .raw)).hasRecovered)
+        #expect(try !ImageCommit(DiskImageSource(path: again.path, format: .raw)).hasRecovered)
         #expect(try contents(of: backing) == contents(of: disk.after))
     }
 
-    /// A program that only reads the image says that it is not to be trusted.
-    @Test func readersWarnOfAJournal() throws {
-        _ = try makeJournal()
-        let (reader, opener) = try source.open()
-        _ = reader.info
-        #expect(opener.findings.warnings.contains { $0.contains("interrupted") })
+    /// What is changed by half is not read; what is not changed at all is.
+    @Test func readersRefuseAnInterruptedChange() throws {
+        let whole = try makeJournal()
+        #expect {
+            _ = try source.open()
+        } throws: { error in
+            "\(error)".contains("v2v-convert fixup \(image)")
+        }
+        var unlocked = source
+        unlocked.ignoresLocks = true
+        #expect(try unlocked.open().opener.findings.warnings.contains { $0.contains("interrupted") })
+        try Tool.write(Array(whole.dropLast()), to: journal)
+        _ = try source.open()
+    }
+
+    /// The journal lies beside the name that the image had; a change by another name would not be noticed there.
+    @Test func otherNamesAreNotedOrRefused() throws {
+        try Tool.check("ln", [image, directory.file("second.raw")])
+        #expect {
+            _ = try ImageCommit(source).commit(disk.layer())
+        } throws: { error in
+            (error as? ImageError)?.message.contains("hard links") ?? false
+        }
+        #expect(try contents(of: image) == old)
+        try Tool.check("rm", [directory.file("second.raw")])
+        let whole = try makeJournal()
+        let renamed = DiskImageSource(path: directory.file("renamed.raw"), format: .raw)
+        try Tool.check("mv", [image, renamed.path])
+        for action in [{ _ = try renamed.open() }, { _ = try ImageCommit(renamed) }] {
+            #expect {
+                try action()
+            } throws: { error in
+                "\(error)".contains("another name: disk.raw")
+            }
+        }
+        // A directory may move with all that is in it, and links may lead there.
+        try Tool.check("mkdir", [directory.file("new")])
+        try Tool.check("mv", [renamed.path, directory.file("new/disk.raw")])
+        try Tool.check("mv", [journal, directory.file("new")])
+        try Tool.check("ln", ["-s", directory.file("new/disk.raw"), directory.file("link.raw")])
+        #expect(try contents(of: directory.file("new/disk.raw.v2v-journal")) == whole)
+        #expect(try ImageCommit(DiskImageSource(path: directory.file("link.raw"), format: .raw)).hasRecovered)
+        #expect(try contents(of: directory.file("new/disk.raw")) == contents(of: disk.after))
+    }
+
+    /// Where holes change there must be room for them before the journal counts: afterwards only half of it may fit.
+    @Test(.enabled(if: Capabilities.canMount, "needs root")) func noRoomForHoles() throws {
+        let mount = directory.file("small")
+        try Tool.check("mkdir", [mount])
+        try Tool.check("mount", ["-t", "tmpfs", "-o", "size=1M", "none", mount])
+        defer { _ = try? Tool.run("umount", [mount]) }
+        let sparse = mount + "/disk.raw"
+        try Tool.check("truncate", ["-s", "4M", sparse])
+        let changed = try ChangedDisk(directory.write(contents(of: sparse), to: "sparse.raw"), seed: 4, count: 90)
+        #expect {
+            _ = try ImageCommit(DiskImageSource(path: sparse, format: .raw)).commit(changed.layer())
+        } throws: { error in
+            (error as? ImageError)?.code == .outputNoSpace
+        }
+        #expect(try contents(of: sparse) == contents(of: changed.before))
+        #expect(fileSize(sparse + ".v2v-journal") == nil)
     }
 }

@@ -65,6 +65,7 @@ final class AwkwardTree: Sendable {
         os.mkfifo(b'fifo')
         os.setxattr(b'tiny', b'user.comment', b'v' * 20)
         os.setxattr(b'etc', b'user.on-a-directory', b'')
+        os.setxattr(b'etc', b'user.latin1-\xe9\xff', b'not UTF-8')
         os.setxattr(b'block', b'user.larger', b'w' * 500)
         os.setxattr(b'block', b'system.posix_acl_access', bytes.fromhex(
             '02000000010006 00ffffffff02000400e80300000400040 0ffffffff10000600ffffffff20000400ffffffff'.replace(' ', '')))

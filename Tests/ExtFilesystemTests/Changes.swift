@@ -1,11 +1,12 @@
 import ExtFilesystem
 import GuestDisk
+import TestSupport
 import Testing
 
 /// Changes to a filesystem with the files of ``AwkwardTree``.
 enum Changes {
     /// Makes as many as the filesystem allows, and tells what its listing should be then.
-    static func make(_ filesystem: ExtFilesystem, _ before: Listing) throws -> Listing {
+    static func make(_ filesystem: ExtFilesystem, _ before: FileListing) throws -> FileListing {
         var listing = before
         try overwrite(filesystem, "etc/fstab", content(30), &listing)
         guard filesystem.writability == .full else {
@@ -46,7 +47,7 @@ enum Changes {
     }
 
     private static func overwrite(
-        _ filesystem: ExtFilesystem, _ path: String, _ content: [UInt8], _ listing: inout Listing
+        _ filesystem: ExtFilesystem, _ path: String, _ content: [UInt8], _ listing: inout FileListing
     ) throws {
         try filesystem.overwrite(filesystem.file(path), with: content)
         // Names of the same file.
@@ -61,7 +62,7 @@ enum Changes {
         #expect(checksum(try filesystem.readAll(filesystem.file(path), limit: .max)) == checksum(content))
     }
 
-    private static func remove(_ filesystem: ExtFilesystem, _ path: String, _ listing: inout Listing) throws {
+    private static func remove(_ filesystem: ExtFilesystem, _ path: String, _ listing: inout FileListing) throws {
         var names = path.split(separator: "/")
         let name = names.removeLast()
         try filesystem.remove(Array(name.utf8), in: filesystem.file(names.joined(separator: "/")))
@@ -70,7 +71,7 @@ enum Changes {
 
     private static func create(
         _ filesystem: ExtFilesystem, _ directory: String, _ name: String, _ content: NewFile.Content,
-        _ listing: inout Listing
+        _ listing: inout FileListing
     ) throws {
         let label = Array("system_u:object_r:etc_t:s0".utf8) + [0]
         // Filesystems of revision 0 have no attributes.
@@ -93,6 +94,6 @@ enum Changes {
         let path = "./" + (directory.isEmpty ? "" : "\(directory)/") + name
         listing[hexadecimal(path.utf8)] =
             "\(kind) 751 100000 7 \(size) \(links) 1700000000 \(told) "
-            + (hasAttributes ? "security.selinux=\(hexadecimal(label))" : "")
+            + (hasAttributes ? "\(hexadecimal("security.selinux".utf8))=\(hexadecimal(label))" : "")
     }
 }

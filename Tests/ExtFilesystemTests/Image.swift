@@ -29,6 +29,15 @@ struct Image {
         try ExtFilesystem(device: FileDevice(path))
     }
 
+    /// The listing that the kernel gives, mounting it as it is.
+    func kernelListing(options: String = "ro") throws -> FileListing {
+        let mount = directory.file("mount")
+        try Tool.check("mkdir", ["-p", mount])
+        try Tool.check("mount", ["-o", "loop,\(options)", path, mount])
+        defer { _ = try? Tool.run("umount", [mount]) }
+        return try FileListing(ofDirectory: mount)
+    }
+
     /// Runs commands of debugfs, which writes to the image.
     func debug(_ commands: String...) throws {
         let script = try directory.write(Array(commands.joined(separator: "\n").utf8), to: "commands")

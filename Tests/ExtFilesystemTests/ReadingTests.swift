@@ -12,18 +12,18 @@ import Testing
         let image = try Image(options)
         // mke2fs does not count what it copies.
         if options.contains("quota") { _ = try Tool.run("e2fsck", ["-fy", image.path]) }
-        let before = try kernelListing(image.path)
+        let before = try image.kernelListing()
         var filesystem: ExtFilesystem? = try image.open()
-        let ours = try listing(filesystem!)
-        #expect(difference(ours, before) == "")
+        let ours = try FileListing(filesystem!)
+        #expect(FileListing.difference(ours, before) == "")
         let blkid = try Tool.check("blkid", ["-p", "-o", "value", "-s", "TYPE", image.path])
         #expect(filesystem!.identity.type == blkid.trimmingCharacters(in: .whitespacesAndNewlines))
         let expected = try Changes.make(filesystem!, before)
         try filesystem!.flush()
         filesystem = nil
         #expect(try image.complaints() == nil)
-        let after = try kernelListing(image.path)
-        #expect(difference(expected, after) == "")
+        let after = try image.kernelListing()
+        #expect(FileListing.difference(expected, after) == "")
     }
 
     @Test("Files of a filesystem that does not distinguish case read as debugfs reads them")

@@ -9,7 +9,7 @@ import Testing
     func isDeterministic(options: String) throws {
         let image = try Image(options)
         let copy = try Image(copying: image)
-        let before = try listing(image.open())
+        let before = try FileListing(image.open())
         for image in [image, copy] {
             let filesystem = try image.open()
             _ = try Changes.make(filesystem, before)
@@ -50,7 +50,7 @@ import Testing
         let image = try Image("-t ext4", filled: false)
         let before = try contents(of: image.path)
         let filesystem = try image.open()
-        _ = try listing(filesystem)
+        _ = try FileListing(filesystem)
         try filesystem.flush()
         let isSame = same(try contents(of: image.path), before)
         #expect(isSame)

@@ -79,7 +79,7 @@ struct PhonyGuest {
     func fix(_ change: (inout Fixup) -> Void = { _ in }) throws -> FixupReport {
         var fixup = Fixup(manifests: ManifestSet(try ManifestSet.builtIn()))
         change(&fixup)
-        return try fixup.run(on: Machine([try FileDevice(path)]))
+        return try fixup.run(on: Machine([FileDevice(path)]))
     }
 
     /// What e2fsck says about the filesystem.

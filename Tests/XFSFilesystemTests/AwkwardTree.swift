@@ -120,6 +120,8 @@ struct AwkwardTree {
         try set("user.empty", [], on: "attributes")
         try set("security.selinux", Array("system_u:object_r:etc_t:s0\0".utf8), on: "attributes")
         try set("trusted.overlay.opaque", [0x79], on: "attributes")
+        let latin1 = Array("user.latin1-".utf8).map { CChar($0) } + [CChar(bitPattern: 0xE9), 0]
+        try require(lsetxattr(path("attributes"), latin1, [1], 1, 0) == 0, "a name that is no UTF-8")
         for (name, count, length) in [("leaf", 12, 40), ("node", 150, 200), ("remote", 3, 20_000)] {
             try write("attributes \(name)", [(0, [1])])
             for index in 0..<count {

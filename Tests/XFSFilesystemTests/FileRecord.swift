@@ -20,7 +20,9 @@ func differences(_ one: Tree, _ other: Tree) -> [String] {
             func summary(_ record: FileRecord?) -> String {
                 guard let record else { return "nothing" }
                 return "\(record.status), \(record.content.count) bytes, link \(record.target.count), "
-                    + record.attributes.map { "\($0.name): \($0.value.count)" }.joined(separator: " ").prefix(200)
+                    + record.attributes.map { "\(String(decoding: $0.name, as: UTF8.self)): \($0.value.count)" }.joined(
+                        separator: " "
+                    ).prefix(200)
             }
             return "\(String(decoding: path, as: UTF8.self)): \(summary(one[path])) | \(summary(other[path]))"
         }

@@ -91,8 +91,8 @@ struct KernelTree {
         return names.map { name in
             var value = [UInt8](repeating: 0, count: 65536)
             let count = lgetxattr(path.cString, Array(name).cString, &value, value.count)
-            return ExtendedAttribute(name: String(decoding: name, as: UTF8.self), value: Array(value.prefix(count)))
-        }.filter { !$0.name.hasPrefix("trusted.SGI_ACL") }.sorted { $0.name < $1.name }
+            return ExtendedAttribute(name: Array(name), value: Array(value.prefix(count)))
+        }.filter { !$0.name.starts(with: "trusted.SGI_ACL".utf8) }.sorted(by: ExtendedAttribute.isBefore)
     }
 }
 

@@ -24,6 +24,10 @@ int linux_clone_range(int from, off_t offset, off_t length, int to, off_t to_off
 /* BLKGETSIZE64: the size of a block device in bytes. */
 int linux_block_device_size(int fd, uint64_t *size);
 
+/* major(3) and minor(3) of st_rdev: macros. */
+unsigned int linux_device_major(dev_t device);
+unsigned int linux_device_minor(dev_t device);
+
 /* Open-file-description locks (F_OFD_SETLK, F_OFD_GETLK) on one byte, never waiting.
  * linux_lock_is_held returns 1 if another open file description holds any lock on the byte, 0 if none. */
 int linux_lock_shared(int fd, off_t offset);

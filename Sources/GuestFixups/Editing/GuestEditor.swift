@@ -84,7 +84,7 @@ package final class GuestEditor {
         }
         let model = try directory.filesystem.status(of: directory.file)
         let label = try directory.filesystem.extendedAttributes(of: directory.file).filter {
-            $0.name == "security.selinux"
+            $0.name == Array("security.selinux".utf8)
         }
         do throws(GuestError) {
             for name in names {

@@ -22,8 +22,6 @@ enum ForeignSignature {
         Signature("ntfs", 3, Array("NTFS    ".utf8)),
         Signature("ReFS", 3, Array("ReFS".utf8)),
         Signature("exfat", 3, Array("EXFAT   ".utf8)),
-        Signature("linux_raid_member", 4096, [0xFC, 0x4E, 0x2B, 0xA9]),
-        Signature("linux_raid_member", 0, [0xFC, 0x4E, 0x2B, 0xA9]),
         Signature("iso9660", 32769, Array("CD001".utf8)),
         Signature("squashfs", 0, Array("hsqs".utf8)),
         Signature("f2fs", 1024, [0x10, 0x20, 0xF5, 0xF2]),
@@ -36,35 +34,26 @@ enum ForeignSignature {
     private static let uberblocks = (offset: UInt64(128 << 10), count: 128, length: 1024)
 
     /// Nil if it is none of those that are known.
-    static func type(of device: any BlockDevice) -> String? {
-        for signature in signatures {
-            if (try? device.read(at: signature.offset, count: signature.bytes.count)) == signature.bytes {
-                return signature.type
-            }
+    static func type(of device: any BlockDevice) throws(GuestError) -> String? {
+        for signature in signatures where try device.has(signature.bytes, at: signature.offset) {
+            return signature.type
         }
-        if hasSuperblockAtEnd(device) { return "linux_raid_member" }
-        return hasUberblock(device) ? "zfs_member" : nil
-    }
-
-    /// md's metadata of versions 0.90 and 1.0 are at the end, so that each half of a mirror looks like what is mirrored.
-    private static func hasSuperblockAtEnd(_ device: any BlockDevice) -> Bool {
-        let magic: [UInt8] = [0xFC, 0x4E, 0x2B, 0xA9]
-        guard device.size >= 128 << 10 else { return false }
-        let places = [device.size & ~0xFFFF - 0x10000, (device.size - 8192) & ~0xFFF]
-        return places.contains { (try? device.read(at: $0, count: magic.count)) == magic }
+        if try RAIDSuperblock.isOn(device) { return "linux_raid_member" }
+        return try hasUberblock(device) ? "zfs_member" : nil
     }
 
     /// The UUID in the header of LUKS, of both versions (offset 168, 40 bytes of text).
-    static func uuidOfLUKS(_ device: any BlockDevice) -> String? {
-        guard let bytes = try? device.read(at: 168, count: 40) else { return nil }
+    static func uuidOfLUKS(_ device: any BlockDevice) throws(GuestError) -> String? {
+        guard device.size >= 208 else { return nil }
+        let bytes = try device.read(at: 168, count: 40)
         let text = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         return text.isEmpty ? nil : text
     }
 
-    private static func hasUberblock(_ device: any BlockDevice) -> Bool {
-        guard let ring = try? device.read(at: uberblocks.offset, count: uberblocks.count * uberblocks.length) else {
-            return false
-        }
+    private static func hasUberblock(_ device: any BlockDevice) throws(GuestError) -> Bool {
+        let length = uberblocks.count * uberblocks.length
+        guard device.size >= uberblocks.offset + UInt64(length) else { return false }
+        let ring = try device.read(at: uberblocks.offset, count: length)
         let magic: [UInt8] = [0x0C, 0xB1, 0xBA, 0x00, 0, 0, 0, 0]
         return (0..<uberblocks.count).contains { ring[($0 * uberblocks.length)...].starts(with: magic) }
     }

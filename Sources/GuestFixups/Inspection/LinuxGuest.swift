@@ -1,4 +1,4 @@
-import GuestDisk
+package import GuestDisk
 
 /// A Linux system that is installed on a machine's disks.
 package struct LinuxGuest {
@@ -17,19 +17,23 @@ package struct LinuxGuest {
     package private(set) var warnings: [String] = []
 
     /// The systems on `machine`, in the order of its volumes. Most machines have one.
-    package static func all(on machine: Machine) -> (guests: [LinuxGuest], warnings: [String]) {
+    /// - Throws: only `disk`.
+    package static func all(
+        on machine: Machine
+    ) throws(GuestError) -> (guests: [LinuxGuest], warnings: [String]) {
         var guests: [LinuxGuest] = []
         var warnings: [String] = []
         for volume in machine.volumes {
             guard let filesystem = volume.filesystem else { continue }
             for root in rootCandidates(filesystem) where !guests.contains(where: { $0.root.name == volume.name }) {
                 do throws(GuestError) {
-                    guard isRoot(root.file, of: filesystem) else { continue }
+                    guard try isRoot(root.file, of: filesystem) else { continue }
                     guard !machine.hasTwin(volume) else {
                         throw GuestError(.unsupported, "another volume has the same UUID; which is meant nothing tells")
                     }
                     guests.append(try LinuxGuest(volume, filesystem, root, machine))
                 } catch {
+                    try error.requireReadable()
                     warnings.append("\(volume.name): \(error)")
                 }
             }
@@ -47,17 +51,10 @@ package struct LinuxGuest {
     }
 
     /// Whether a system's root is there: it has `etc`, something that tells of a system in it, and programs.
-    private static func isRoot(_ file: FileID, of filesystem: any Filesystem) -> Bool {
-        func has(_ path: [String]) -> Bool {
-            var file = file
-            for name in path {
-                guard let next = try? filesystem.lookUp(Array(name.utf8), in: file) else { return false }
-                file = next
-            }
-            return true
-        }
-        return [["etc", "fstab"], ["etc", "os-release"], ["etc", "hosts"]].contains(where: has)
-            && [["usr", "bin"], ["bin"], ["usr", "lib"]].contains(where: has)
+    private static func isRoot(_ file: FileID, of filesystem: any Filesystem) throws(GuestError) -> Bool {
+        let tree = GuestTree(root: GuestTree.Mount(path: "/", filesystem: filesystem, root: file))
+        guard try tree.hasAny(["/etc/fstab", "/etc/os-release", "/etc/hosts"]) else { return false }
+        return try tree.hasAny(["/usr/bin", "/bin", "/usr/lib"])
     }
 
     private init(
@@ -67,7 +64,7 @@ package struct LinuxGuest {
         self.subvolume = subvolume.name
         tree = GuestTree(root: GuestTree.Mount(path: "/", filesystem: filesystem, root: subvolume.file))
         let fstab = Fstab(try tree.text("/etc/fstab") ?? "")
-        release = OSRelease.read(tree)
+        release = try OSRelease.read(tree)
         for entry in fstab.entries where entry.path.hasPrefix("/") && !entry.directories.isEmpty {
             mount(entry, machine)
         }

@@ -15,16 +15,20 @@ package struct Machine {
     package private(set) var warnings: [String] = []
 
     /// Looks at `devices`, the machine's disks in the order in which it has them.
-    package init(_ devices: [any BlockDevice]) {
+    /// - Throws: only `disk`.
+    package init(_ devices: [any BlockDevice]) throws(GuestError) {
         var physical: [PhysicalVolume] = []
         for (number, device) in devices.enumerated() {
-            disks.append(Disk(size: device.size, partitionTable: readTable(of: device, number)))
-            for volume in places(on: device, number) {
+            let table = try readTable(of: device, number)
+            // The partitions on half of a mirror are those of the mirror.
+            let isMember = try RAIDSuperblock.isOn(device, partitions: table?.partitions.map(\.bytes) ?? [])
+            disks.append(Disk(size: device.size, partitionTable: isMember ? nil : table))
+            for volume in try places(on: device, number) {
                 add(volume)
                 if case .physicalVolume(let found) = volume.content { physical.append(found) }
             }
         }
-        addGroups(physical)
+        try addGroups(physical)
     }
 
     /// Whether another volume has the filesystem's UUID: a copy, or the other half of a mirror.
@@ -43,35 +47,39 @@ package struct Machine {
         warnings += (volume.filesystem?.warnings ?? []).map { "\(volume.name): \($0)" }
     }
 
-    private mutating func readTable(of device: any BlockDevice, _ number: Int) -> PartitionTable? {
+    private mutating func readTable(
+        of device: any BlockDevice, _ number: Int
+    ) throws(GuestError) -> PartitionTable? {
         do throws(GuestError) {
             let table = try PartitionTable.read(from: device)
             warnings += (table?.warnings ?? []).map { "disk \(number + 1): \($0)" }
             return table
         } catch {
+            try error.requireReadable()
             warnings.append("disk \(number + 1): \(error)")
             return nil
         }
     }
 
-    private mutating func places(on device: any BlockDevice, _ number: Int) -> [Volume] {
+    private mutating func places(on device: any BlockDevice, _ number: Int) throws(GuestError) -> [Volume] {
         guard let table = disks[number].partitionTable else {
-            return [Volume(place: .disk(number), size: device.size, content: .of(device))]
+            return [Volume(place: .disk(number), size: device.size, content: try .of(device))]
         }
         var found: [Volume] = []
         for partition in table.partitions {
             let place = Volume.Place.partition(number, partition)
             do throws(GuestError) {
                 let slice = try DeviceSlice(device, partition.bytes)
-                found.append(Volume(place: place, size: slice.size, content: .of(slice)))
+                found.append(Volume(place: place, size: slice.size, content: try .of(slice)))
             } catch {
+                try error.requireReadable()
                 warnings.append("disk \(number + 1), partition \(partition.number): \(error)")
             }
         }
         return found
     }
 
-    private mutating func addGroups(_ physical: [PhysicalVolume]) {
+    private mutating func addGroups(_ physical: [PhysicalVolume]) throws(GuestError) {
         let (groups, problems) = VolumeGroup.assemble(physical)
         warnings += problems
         for group in groups {
@@ -85,8 +93,9 @@ package struct Machine {
                     add(
                         Volume(
                             place: .logical(group: group.name, name: volume.name, mapperPath: volume.mapperPath),
-                            size: device.size, content: .of(device)))
+                            size: device.size, content: try .of(device)))
                 } catch {
+                    try error.requireReadable()
                     warnings.append(error.message)
                 }
             }

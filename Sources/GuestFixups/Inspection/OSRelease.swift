@@ -1,3 +1,5 @@
+package import GuestDisk
+
 /// What a system calls itself: os-release(5), or what older ones have instead.
 package struct OSRelease: Equatable, Sendable {
     /// As `ID`: debian, ubuntu, rhel, …
@@ -48,16 +50,15 @@ package struct OSRelease: Equatable, Sendable {
     }
 
     /// What `tree` is; nil if nothing tells.
-    package static func read(_ tree: GuestTree) -> OSRelease? {
-        func text(_ path: String) -> String? { try? tree.text(path) }
+    package static func read(_ tree: GuestTree) throws(GuestError) -> OSRelease? {
         for path in ["/etc/os-release", "/usr/lib/os-release"] {
-            if let release = text(path).flatMap(OSRelease.init(osRelease:)) { return release }
+            if let release = try tree.text(path).flatMap(OSRelease.init(osRelease:)) { return release }
         }
-        if let release = text("/etc/SuSE-release").flatMap(OSRelease.init(suseRelease:)) { return release }
+        if let release = try tree.text("/etc/SuSE-release").flatMap(OSRelease.init(suseRelease:)) { return release }
         for path in ["/etc/redhat-release", "/etc/centos-release", "/etc/oracle-release", "/etc/system-release"] {
-            if let release = text(path).flatMap(OSRelease.init(redHatRelease:)) { return release }
+            if let release = try tree.text(path).flatMap(OSRelease.init(redHatRelease:)) { return release }
         }
-        return text("/etc/debian_version").map(OSRelease.init(debianVersion:))
+        return try tree.text("/etc/debian_version").map(OSRelease.init(debianVersion:))
     }
 
     /// Whether it is `id`, or like it.

@@ -16,20 +16,17 @@ package struct SwapArea: Equatable {
     private static let hibernation = ["S1SUSPEND", "S2SUSPEND", "ULSUSPEND", "LINHIB0001"]
 
     /// Nil if the device is none.
-    init?(_ device: any BlockDevice) {
-        let magics = Self.pageSizes.compactMap { try? device.read(at: UInt64($0 - 10), count: 10) }
+    init?(_ device: any BlockDevice) throws(GuestError) {
+        let magics = try Self.pageSizes.filter { UInt64($0) <= device.size }.map { (size) throws(GuestError) in
+            try device.read(at: UInt64(size - 10), count: 10)
+        }
         isHibernated = magics.contains { magic in Self.hibernation.contains { magic.starts(with: Array($0.utf8)) } }
         let isSwap = magics.contains { $0 == Array("SWAPSPACE2".utf8) || $0 == Array("SWAP-SPACE".utf8) }
-        guard isSwap || isHibernated, let header = try? device.read(at: 1024, count: 44) else { return nil }
+        guard isSwap || isHibernated else { return nil }
+        let header = try device.read(at: 1024, count: 44)
         let identifier = header[12..<28]
-        uuid = identifier.allSatisfy { $0 == 0 } ? nil : Self.text(identifier)
+        uuid = identifier.allSatisfy { $0 == 0 } ? nil : identifier.uuidText
         let name = String(decoding: header[28..<44].prefix { $0 != 0 }, as: UTF8.self)
         label = name.isEmpty ? nil : name
-    }
-
-    /// A UUID as it is written; its bytes are in that order.
-    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
-        let digits = bytes.map(\.hexadecimalDigits)
-        return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }.joined(separator: "-")
     }
 }

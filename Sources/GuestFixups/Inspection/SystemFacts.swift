@@ -33,12 +33,13 @@ struct SystemFacts {
         ("cloud-init", ["/usr/bin/cloud-init"]),
     ]
 
-    func first(_ signs: Signs) -> String? { signs.first(where: isThere)?.name }
+    func first(_ signs: Signs) throws(GuestError) -> String? { try all(signs).first }
 
-    func all(_ signs: Signs) -> [String] { signs.filter(isThere).map(\.name) }
-
-    private func isThere(_ sign: (name: String, paths: [String])) -> Bool {
-        sign.paths.contains { (try? tree.find($0)) != nil }
+    /// - Throws: only `disk`.
+    func all(_ signs: Signs) throws(GuestError) -> [String] {
+        var names: [String] = []
+        for sign in signs where try tree.hasAny(sign.paths) { names.append(sign.name) }
+        return names
     }
 
     /// A disk with an EFI system partition and nothing for a BIOS to start boots by UEFI.

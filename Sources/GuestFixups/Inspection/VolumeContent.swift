@@ -12,28 +12,31 @@ package enum VolumeContent {
     case foreign(String, uuid: String?)
     case unknown
 
-    /// Looks at `device`. What can't be read at all is unknown.
-    package static func of(_ device: any BlockDevice) -> VolumeContent {
+    /// Looks at `device`.
+    /// - Throws: only `disk`.
+    package static func of(_ device: any BlockDevice) throws(GuestError) -> VolumeContent {
         // First: what is encrypted or mirrored may look like what is in it, or have the remains of something.
-        if let type = ForeignSignature.type(of: device) {
-            return .foreign(type, uuid: type == "crypto_LUKS" ? ForeignSignature.uuidOfLUKS(device) : nil)
+        if let type = try ForeignSignature.type(of: device) {
+            return .foreign(type, uuid: type == "crypto_LUKS" ? try ForeignSignature.uuidOfLUKS(device) : nil)
         }
-        if let content = physicalVolume(device) { return content }
-        for (name, type) in FilesystemRegistry.types where type.recognises(device) {
+        if let content = try physicalVolume(device) { return content }
+        for (name, type) in FilesystemRegistry.types where try type.recognises(device) {
             do throws(GuestError) {
                 return .filesystem(try type.init(device: device))
             } catch {
+                try error.requireReadable()
                 return .unusable(type: name, error)
             }
         }
-        if let swap = SwapArea(device) { return .swap(swap) }
+        if let swap = try SwapArea(device) { return .swap(swap) }
         return .unknown
     }
 
-    private static func physicalVolume(_ device: any BlockDevice) -> VolumeContent? {
+    private static func physicalVolume(_ device: any BlockDevice) throws(GuestError) -> VolumeContent? {
         do throws(GuestError) {
             return try PhysicalVolume(device).map(VolumeContent.physicalVolume)
         } catch {
+            try error.requireReadable()
             return .unusable(type: "LVM2_member", error)
         }
     }

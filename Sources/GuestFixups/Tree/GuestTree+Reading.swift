@@ -12,6 +12,19 @@ extension GuestTree {
         return try location.filesystem.status(of: location.file)
     }
 
+    /// Whether one of `paths` leads to something. What can't be read, ``problems`` aside, is not there.
+    /// - Throws: only `disk`.
+    func hasAny(_ paths: [String]) throws(GuestError) -> Bool {
+        for path in paths {
+            do throws(GuestError) {
+                if try find(path) != nil { return true }
+            } catch {
+                try error.requireReadable()
+            }
+        }
+        return false
+    }
+
     package func isDirectory(_ path: String) throws(GuestError) -> Bool {
         try status(path)?.kind == .directory
     }
@@ -42,7 +55,7 @@ extension GuestTree {
     }
 
     private func tolerate(_ error: GuestError, _ path: String) throws(GuestError) {
-        guard error.code != .disk else { throw error }
+        try error.requireReadable()
         let text = "\(path) can't be read: \(error)"
         if !problems.contains(text) { problems.append(text) }
     }
