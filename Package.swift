@@ -73,6 +73,7 @@ let package = Package(
         layer("VHDXFormat", ["ByteLayout", "DiskImage"]),
         layer("Digests", ["COpenSSL", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
+        layer("MachineDefinition", ["DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
         layer("BtrfsFilesystem", ["ByteLayout", "CZlib", "CZstd", "Digests", "DiskImage", "GuestDisk"]),
@@ -100,7 +101,8 @@ let package = Package(
         layer(
             "V2VConvert",
             [
-                "ByteLayout", "Conversion", "DiskImage", "GuestDisk", "GuestFixups", "Locking", "NBD", "RawFormat",
+                "ByteLayout", "Conversion", "DiskImage", "GuestDisk", "GuestFixups", "Locking",
+                "MachineDefinition", "NBD", "RawFormat",
                 "VMDKFormat", "QCOW2Format",
                 "VDIFormat",
                 "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
@@ -139,6 +141,9 @@ let package = Package(
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("GuestDisk", ["DiskImage"]),
         tests("GuestFixups", ["DiskImage", "GuestDisk"]),
+        .testTarget(
+            name: "MachineDefinitionTests", dependencies: ["DiskImage", "MachineDefinition", "TestSupport"],
+            exclude: ["kubevirt.schema.json"], swiftSettings: testRules),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),

@@ -3,6 +3,7 @@ import GuestDisk
 extension GuestDescription {
     /// What is on `machine`.
     package init(_ machine: Machine) {
+        firmware = SystemFacts.firmware(machine)
         disks = machine.disks.map { disk in
             Disk(
                 size: disk.size, partitionTable: disk.partitionTable?.scheme.rawValue,
@@ -39,6 +40,7 @@ extension GuestDescription.System {
         bootloader = facts.first(SystemFacts.bootloaders)
         initramfsTool = facts.first(SystemFacts.initramfsTools)
         tools = facts.all(SystemFacts.tools)
+        clock = SystemFacts.isClockLocal(guest.tree) ? "localtime" : "utc"
         kernels = guest.kernels.map {
             GuestDescription.Kernel(version: $0.version, image: $0.image, initramfs: $0.initramfs)
         }

@@ -19,7 +19,7 @@ public struct GuestInspection: Sendable {
     /// - Throws: `ImageError`: about an image that can't be opened or read.
     public func describe() async throws -> GuestDescription {
         try await Job.run(progress: nil) { (_) throws(ImageError) in
-            GuestDescription(try open().session.machine)
+            try open().session.description
         }
     }
 
@@ -45,7 +45,7 @@ public struct GuestInspection: Sendable {
                     .invalidOption, "the guest in what comes front to back can't be looked at",
                     advice: "save the input to a file", path: stream.path)
             }
-            adapters += reader.networkAdapters
+            adapters += reader.hardware.networkAdapters
             maps.append(try source.makeMap(reader))
         }
         return (try GuestSession(maps), adapters)

@@ -22,6 +22,9 @@ struct GuestSession {
         machine = Machine(devices)
     }
 
+    /// What is on the disks.
+    var description: GuestDescription { GuestDescription(machine) }
+
     /// Makes the changes of `fixup` in the overlays.
     /// - Throws: `outputFailed` if one has failed in the middle: then the overlays are good for nothing.
     func run(_ fixup: Fixup) throws(ImageError) -> FixupResult {

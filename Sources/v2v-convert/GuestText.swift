@@ -19,7 +19,7 @@ enum GuestText {
 
     private static func text(_ system: GuestDescription.System) -> [String] {
         let place = system.root + (system.subvolume.map { ", subvolume \($0)" } ?? "")
-        let parts = [system.firmware, system.bootloader, system.initramfsTool].compactMap { $0 }
+        let parts = [system.firmware.rawValue, system.bootloader, system.initramfsTool].compactMap { $0 }
         var lines = ["system on \(place): \(system.name ?? "Linux")", "  boots by: \(parts.joined(separator: ", "))"]
         lines += system.kernels.map { "  kernel \($0.version): \($0.initramfs ?? "no initramfs")" }
         lines += system.interfaces.map {
