@@ -136,7 +136,7 @@ let package = Package(
         tests("ByteLayout"),
         tests("DiskImage"),
         tests("Compression", ["DiskImage", "CZlib"]),
-        tests("ApplianceFormat"),
+        tests("ApplianceFormat", ["DiskImage"]),
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("GuestDisk", ["DiskImage"]),
@@ -158,7 +158,7 @@ let package = Package(
             swiftSettings: testRules),
         tests("Initramfs", ["GuestDisk"]),
         tests("FuzzTargets"),
-        tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
+        tests("V2VConvert", ["ByteLayout", "CZlib", "DiskImage", "GuestFixups", "MachineDefinition", logging, system]),
         .testTarget(
             name: "CommandTests", dependencies: ["ByteLayout", "TestSupport", "v2v-convert", "deny-io-uring", system],
             swiftSettings: testRules),

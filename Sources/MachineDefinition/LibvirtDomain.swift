@@ -64,9 +64,11 @@ struct LibvirtDomain {
     private var model: String { machine.needsTransitionalDevices ? "virtio-transitional" : "virtio" }
 
     private func text(of disk: VirtualMachine.Disk, _ number: Int) throws(ImageError) -> String {
-        guard disk.path.isXMLText else {
+        // libvirt's schema has paths of one line.
+        guard disk.path.isXMLText, !disk.path.contains(where: \.isNewline) else {
             throw ImageError(
-                .invalidOption, "the disk's path has a character that XML can't have", advice: "choose another name",
+                .invalidOption, "the disk's path has a character that libvirt can't have",
+                advice: "choose another name",
                 path: disk.path)
         }
         let letter = Character(Unicode.Scalar(UInt8(ascii: "a") + UInt8(number)))

@@ -15,7 +15,7 @@ extension String {
         return "\"\(escaped.joined())\""
     }
 
-    /// For the text of an XML element or an attribute, in which a reader would make blanks of lines' ends.
+    /// For the text of an XML element or an attribute, in which a reader would make a blank of a tabulator. Of one line.
     var xmlEscaped: String {
         let escaped = unicodeScalars.map { scalar in
             switch scalar {
@@ -24,7 +24,7 @@ extension String {
             case ">": "&gt;"
             case "'": "&apos;"
             case "\"": "&quot;"
-            case "\t", "\n", "\r": "&#\(scalar.value);"
+            case "\t": "&#9;"
             default: String(scalar)
             }
         }

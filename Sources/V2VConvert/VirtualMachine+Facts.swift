@@ -31,6 +31,8 @@ extension VirtualMachine {
     private static func adapters(
         _ described: [NetworkAdapter], _ interfaces: [GuestDescription.Interface], addresses: [String]
     ) -> [String?] {
+        let described = described.prefix(maximumAdapters)
+        let interfaces = interfaces.prefix(maximumInterfaces)
         var adapters = described.map { $0.address.flatMap(address) }
         var known: [String] = []
         for address in (addresses + interfaces.compactMap(\.address)).compactMap(address)
@@ -49,8 +51,11 @@ extension VirtualMachine {
         for index in adapters.indices where adapters[index] == nil && !known.isEmpty {
             adapters[index] = known.removeFirst()
         }
-        return Array(adapters.prefix(maximumAdapters))
+        return adapters
     }
+
+    /// How many interfaces of a guest are looked at; with bonds, bridges and all no more are met.
+    private static let maximumInterfaces = 100
 
     private static func address(_ text: String) -> String? {
         HardwareAddress.normalised(text).flatMap { isAddress($0) ? $0 : nil }

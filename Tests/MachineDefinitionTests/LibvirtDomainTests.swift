@@ -55,12 +55,14 @@ import Testing
         #expect(try elements == read("count(//*)", in: try write(Machines.simple())))
     }
 
-    @Test(arguments: Machines.hostileFiles) func anyFileIsNamedAsItIs(name: String) throws {
+    @Test(arguments: Machines.hostileFiles.filter { !$0.contains(where: \.isNewline) })
+    func anyFileIsNamedAsItIs(name: String) throws {
         let file = try write(Machines.simple(path: "/\(name)/disk"))
         #expect(try read("//disk/source/@file", in: file) == "/\(name)/disk")
     }
 
-    @Test(arguments: ["a\u{1}b", "a\u{1B}[2Jb", "\u{FFFE}"]) func whatXMLCannotHave(name: String) throws {
+    @Test(arguments: ["a\u{1}b", "a\u{1B}[2Jb", "\u{FFFE}", "a\nb", "a\rb"]) func whatXMLCannotHave(name: String) throws
+    {
         let file = try write(Machines.simple(name: name))
         #expect(try read("/domain/name", in: file).unicodeScalars.allSatisfy { $0.value >= 32 && $0.value < 0xFFFE })
         #expect(throws: ImageError.self) {

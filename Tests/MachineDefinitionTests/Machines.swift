@@ -28,8 +28,10 @@ enum Machines {
 
     /// What would be code, or another element, key or option, if it were taken as it is.
     static let hostileNames = [
-        "a'b\"c", "$(touch pwned)`touch pwned`", "a,b=c,accel=none", "</name><devices/>", "a&b;c&amp;d", "]]>", "--help", "-n",
-        "name: [x", "# not a comment", "a\\b\\\"c", "ünïcödé 機械", "true", "12", "%s%n", "..", "{{x}}", "a\u{2028}b", "'; exit 7; '",
+        "a'b\"c", "$(touch pwned)`touch pwned`", "a,b=c,accel=none", "</name><devices/>", "a&b;c&amp;d", "]]>",
+        "--help", "-n",
+        "name: [x", "# not a comment", "a\\b\\\"c", "ünïcödé 機械", "true", "12", "%s%n", "..", "{{x}}", "a\u{2028}b",
+        "'; exit 7; '",
     ]
 
     /// Besides, what names of files can have.

@@ -8,18 +8,23 @@ import Testing
 @Suite struct ProxmoxConfigurationTests {
     private static let label = "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
     private static let documented: [String: String] = [
-        "name": #"(\#(label)\.)*\#(label)"#, "ostype": "l26", "machine": "(pc|q35).*", "bios": "seabios|ovmf", "cpu": "host",
+        "name": #"(\#(label)\.)*\#(label)"#, "ostype": "l26", "machine": "(pc|q35).*", "bios": "seabios|ovmf",
+        "cpu": "host",
         "sockets": "[1-9][0-9]*", "cores": "[1-9][0-9]*", "memory": "[1-9][0-9]*", "localtime": "0|1",
         "scsihw": "lsi|lsi53c810|virtio-scsi-pci|virtio-scsi-single|megasas|pvscsi",
-        "virtio([0-9]|1[0-5])": "file=/[^,]+,format=(raw|qcow2)", "scsi([0-9]|[12][0-9]|30)": "file=/[^,]+,format=(raw|qcow2)",
-        "boot": "order=(virtio|scsi)[0-9]+", "net([0-9]|[12][0-9]|3[01])": "virtio(=[0-9A-F]{2}(:[0-9A-F]{2}){5})?,bridge=vmbr[0-9]+",
+        "virtio([0-9]|1[0-5])": "file=/[^,]+,format=(raw|qcow2)",
+        "scsi([0-9]|[12][0-9]|30)": "file=/[^,]+,format=(raw|qcow2)",
+        "boot": "order=(virtio|scsi)[0-9]+",
+        "net([0-9]|[12][0-9]|3[01])": "virtio(=[0-9A-F]{2}(:[0-9A-F]{2}){5})?,bridge=vmbr[0-9]+",
         "serial[0-3]": "socket|/dev/.+",
     ]
 
     /// The values by their keys; throws unless each line is one that is documented, and none is there twice.
     private func read(_ machine: VirtualMachine) throws -> [String: String] {
         var values: [String: String] = [:]
-        for line in try DefinitionFormat.proxmox.text(of: machine).split(separator: "\n", omittingEmptySubsequences: false) where !line.isEmpty {
+        for line in try DefinitionFormat.proxmox.text(of: machine).split(
+            separator: "\n", omittingEmptySubsequences: false) where !line.isEmpty
+        {
             // The parser's own pattern of a line.
             let match = try #require(line.wholeMatch(of: /([a-z][a-z_\-]*\d*):\s*(.+?)\s*/), "\(line)")
             let (key, value) = (String(match.1), String(match.2))
