@@ -16,6 +16,16 @@ extension GuestDescription {
     }
 }
 
+extension GuestDescription {
+    /// Takes from `report`, of a fixup that was only tried, what would not work without it, and what not even with it.
+    package mutating func takeObstacles(_ report: FixupReport) {
+        obstacles = report.mended.map { Obstacle(code: $0.code.rawValue, message: $0.message, mended: true) }
+        obstacles += report.notes.filter(\.isProblem).map {
+            Obstacle(code: $0.code.rawValue, message: $0.message, mended: false)
+        }
+    }
+}
+
 extension GuestDescription.Volume {
     init(_ volume: Volume) {
         name = volume.name

@@ -91,6 +91,16 @@ public struct GuestDescription: Sendable, Encodable {
         public var initramfs: String?
     }
 
+    /// What would not work on KVM as it did.
+    public struct Obstacle: Sendable, Encodable {
+        /// Stable; those of what is not mended are the codes of ``FixupResult/Note``.
+        public var code: String
+        /// A sentence.
+        public var message: String
+        /// Whether a fixup mends it.
+        public var mended: Bool
+    }
+
     /// An Ethernet interface.
     public struct Interface: Sendable, Encodable {
         /// As the guest calls it.
@@ -111,6 +121,8 @@ public struct GuestDescription: Sendable, Encodable {
     public var volumes: [Volume]
     /// The first is the one that is fixed.
     public var systems: [System]
+    /// What would not work on KVM as it did, of the system that is fixed.
+    public internal(set) var obstacles: [Obstacle] = []
     /// What could not be read.
     public var warnings: [String]
 }

@@ -28,9 +28,13 @@ struct GuestSession {
     /// Makes the changes of `fixup` in the overlays.
     /// - Throws: `outputFailed` if one has failed in the middle: then the overlays are good for nothing.
     func run(_ fixup: Fixup) throws(ImageError) -> FixupResult {
+        FixupResult(try report(fixup), changedBytes: changedBytes)
+    }
+
+    /// As ``run(_:)``, with what else there is to tell.
+    func report(_ fixup: Fixup) throws(ImageError) -> FixupReport {
         do throws(GuestError) {
-            let report = try fixup.run(on: machine)
-            return FixupResult(report, changedBytes: changedBytes)
+            return try fixup.run(on: machine)
         } catch {
             throw ImageError(.outputFailed, "the guest can't be fixed: \(error.message)")
         }

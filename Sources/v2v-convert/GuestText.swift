@@ -13,6 +13,10 @@ enum GuestText {
             lines.append("\(volume.name): \(facts.compactMap { $0 }.joined(separator: ", "))")
         }
         for system in guest.systems { lines += text(system) }
+        if !guest.systems.isEmpty {
+            lines.append(guest.obstacles.isEmpty ? "on KVM nothing is in the way" : "on KVM would be in the way:")
+            lines += guest.obstacles.map { "  \($0.message) (fixup \($0.mended ? "mends" : "can't mend") that)" }
+        }
         lines += guest.warnings.map { "warning: \($0)" }
         return lines.map { $0 + "\n" }.joined()
     }
