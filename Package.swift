@@ -74,6 +74,7 @@ let package = Package(
         layer("VHDXFormat", ["ByteLayout", "DiskImage"]),
         layer("Digests", ["COpenSSL", "DiskImage"]),
         layer("ApplianceFormat", ["ByteLayout", "Digests", "DiskImage"]),
+        layer("MachineDefinition", ["DiskImage"]),
         layer("RingIO", ["CLinux", "CLiburing"]),
         layer("GuestDisk", ["ByteLayout", "CLinux", "DiskImage", system]),
         layer("BtrfsFilesystem", ["ByteLayout", "CZlib", "CZstd", "Digests", "DiskImage", "GuestDisk"]),
@@ -101,8 +102,8 @@ let package = Package(
         layer(
             "V2VConvert",
             [
-                "ByteLayout", "ChangeJournal", "Conversion", "DiskImage", "GuestDisk", "GuestFixups", "Locking", "NBD",
-                "RawFormat", "VMDKFormat", "QCOW2Format",
+                "ByteLayout", "ChangeJournal", "Conversion", "DiskImage", "GuestDisk", "GuestFixups", "Locking",
+                "MachineDefinition", "NBD", "RawFormat", "VMDKFormat", "QCOW2Format",
                 "VDIFormat",
                 "VHDFormat", "VHDXFormat", "ApplianceFormat", logging, system,
             ]),
@@ -135,11 +136,14 @@ let package = Package(
         tests("ByteLayout"),
         tests("DiskImage"),
         tests("Compression", ["DiskImage", "CZlib"]),
-        tests("ApplianceFormat"),
+        tests("ApplianceFormat", ["DiskImage"]),
         tests("VMDKFormat", ["DiskImage", "ByteLayout"]),
         tests("QCOW2Format", ["DiskImage", "ByteLayout"]),
         tests("GuestDisk", ["DiskImage"]),
         tests("GuestFixups", ["ByteLayout", "DiskImage", "GuestDisk"]),
+        .testTarget(
+            name: "MachineDefinitionTests", dependencies: ["DiskImage", "MachineDefinition", "TestSupport"],
+            exclude: ["kubevirt.schema.json"], swiftSettings: testRules),
         tests("RingIO"),
         tests("ExtFilesystem", ["ByteLayout", "CZlib", "GuestDisk"]),
         tests("XFSFilesystem", ["ByteLayout", "CLinux", "GuestDisk"]),
@@ -154,7 +158,7 @@ let package = Package(
             swiftSettings: testRules),
         tests("Initramfs", ["GuestDisk"]),
         tests("FuzzTargets"),
-        tests("V2VConvert", ["ByteLayout", "CZlib", logging, system]),
+        tests("V2VConvert", ["ByteLayout", "CZlib", "DiskImage", "GuestFixups", "MachineDefinition", logging, system]),
         .testTarget(
             name: "CommandTests", dependencies: ["ByteLayout", "TestSupport", "v2v-convert", "deny-io-uring", system],
             swiftSettings: testRules),

@@ -5,7 +5,7 @@ package struct OVAReader: ImageReader {
     package static let format = ImageFormat.ova
     package static let describesMachine = true
     private let appliance: Appliance
-    package let networkAdapters: [NetworkAdapter]
+    package let hardware: MachineHardware
     private let companions: [(key: String, value: InfoValue)]
 
     /// Real archives have a dozen members; the disks may be cut into chunks of 2 GiB.
@@ -35,7 +35,7 @@ package struct OVAReader: ImageReader {
             }
         }
         let envelope = try OVFEnvelope(file: description)
-        networkAdapters = envelope.networkAdapters
+        hardware = envelope.hardware
         appliance = Appliance(
             file: file, format: .ova, disks: try envelope.applianceDisks(of: description), opener: opener,
             digests: digests)

@@ -6,7 +6,10 @@ import DiskImage
 /// ```
 ///  Envelope ─┬─ References ── File id href size compression chunkSize
 ///            ├─ DiskSection ── Disk diskId fileRef capacity capacityAllocationUnits format parentRef
-///            └─ VirtualSystem … Item: ResourceType 17 (a disk), HostResource ovf:/disk/ID or ovf:/file/ID
+///            └─ VirtualSystem ─┬─ Name
+///                              └─ VirtualHardwareSection ─┬─ Item: ResourceType 3 (processors), 4 (memory), 10 (an adapter),
+///                                                         │  17 (a disk), HostResource ovf:/disk/ID or ovf:/file/ID
+///                                                         └─ Config key="firmware" value="efi" (VMware's)
 /// ```
 /// Source of the facts: DMTF DSP0243, and OVFs written by VMware and VirtualBox.
 struct OVFEnvelope {
@@ -29,18 +32,17 @@ struct OVFEnvelope {
     private(set) var files: [String: File] = [:]
     /// In the order of the text.
     private(set) var disks: [Disk] = []
-    /// In the order of the text.
-    private(set) var networkAdapters: [NetworkAdapter] = []
+    /// Of the first virtual machine.
+    private(set) var hardware = MachineHardware()
 
     /// Longest OVF that is read, in bytes. Real ones have some ten thousand.
     static let maximumLength: UInt64 = 4 << 20
     /// More than any machine can have.
     private static let maximumDisks = 1024
     private static let maximumFiles = 10_000
-    private static let diskResource = "17"
-    private static let adapterResource = "10"
     /// How VMware's extension of an item calls the slot.
     private static let slotKey = "slotInfo.pciSlotNumber"
+    private static let firmwareKey = "firmware"
 
     /// Whether text is, or was meant to be, an OVF, as far as it is there.
     static func isRecognisable(_ prefix: [UInt8]) -> Bool {
@@ -75,6 +77,7 @@ struct OVFEnvelope {
         var scanner = XMLScanner(bytes)
         var path: [String] = []
         var item: [String: String] = [:]
+        var machineName = ""
         while let event = try scanner.next() {
             switch event {
             case .start(let name, let attributes):
@@ -85,7 +88,7 @@ struct OVFEnvelope {
                 if name == "Config", attributes["key"] == Self.slotKey { item[Self.slotKey] = attributes["value"] }
                 path.append(name)
                 guard files.count <= Self.maximumFiles, disks.count <= Self.maximumDisks,
-                    networkAdapters.count <= Self.maximumDisks
+                    hardware.networkAdapters.count <= Self.maximumDisks
                 else {
                     throw XMLScanner.Invalid(offset: 0, message: "it lists more files or disks than a machine can have")
                 }
@@ -93,6 +96,7 @@ struct OVFEnvelope {
                 if path.count > 1, let field = path.last, path[path.count - 2].hasSuffix("Item") {
                     item[field, default: ""] += text
                 }
+                if path.last == "Name", Self.isMachine(path.dropLast().last) { machineName += text }
             case .end(let name):
                 path.removeLast()
                 // Version 2 calls the item of a disk StorageItem, and that of an adapter EthernetPortItem.
@@ -100,9 +104,15 @@ struct OVFEnvelope {
                     enterItem(item)
                     item = [:]
                 }
+                if name == "Name", Self.isMachine(path.last) {
+                    hardware.name = hardware.name ?? machineName.trimmingBlanks
+                }
             }
         }
     }
+
+    /// Whether an element describes a machine; version 0.9 calls it Content.
+    private static func isMachine(_ element: String?) -> Bool { element == "VirtualSystem" || element == "Content" }
 
     private mutating func enter(_ name: String, _ attributes: [String: String], in parent: String?) {
         switch (name, parent) {
@@ -124,31 +134,56 @@ struct OVFEnvelope {
                 disk.capacityUnit = unit
             }
             disks.append(disk)
+        case ("Config", _) where attributes["key"] == Self.firmwareKey:
+            hardware.firmware = hardware.firmware ?? (attributes["value"]?.lowercased() == "efi" ? .uefi : .bios)
+        case ("Firmware", "Hardware"):
+            // VirtualBox': BIOS, EFI, EFI32, EFI64, EFIDUAL.
+            hardware.firmware =
+                hardware.firmware ?? (attributes["type"]?.hasPrefix("EFI") == true ? .uefi : .bios)
+        default: break
+        }
+    }
+
+    /// Enters an item by its type (DSP0243, and CIM_ResourceAllocationSettingData). Where there are several of a kind, as for
+    /// machines that can be deployed in several ways, the first counts.
+    private mutating func enterItem(_ item: [String: String]) {
+        func number<Number: FixedWidthInteger>(_ field: String) -> Number? {
+            item[field].flatMap { Number($0.trimmingBlanks) }
+        }
+        switch item["ResourceType"]?.trimmingBlanks {
+        case "3":
+            guard hardware.processors == nil else { return }
+            hardware.processors = number("VirtualQuantity")
+            hardware.coresPerSocket = number("CoresPerSocket")
+        case "4":
+            guard hardware.memory == nil, let quantity: UInt64 = number("VirtualQuantity"),
+                let unit = Self.bytes(of: item["AllocationUnits"] ?? "byte * 2^20"),
+                case let bytes = quantity.multipliedReportingOverflow(by: unit), !bytes.overflow
+            else { return }
+            hardware.memory = bytes.partialValue
+        case "10":
+            hardware.networkAdapters.append(
+                NetworkAdapter(address: item["Address"]?.trimmingBlanks, slot: number(Self.slotKey)))
+        case "17": enterDisk(item)
         default: break
         }
     }
 
     /// A disk may be a file that no `Disk` mentions.
-    private mutating func enterItem(_ item: [String: String]) {
-        if item["ResourceType"]?.trimmingBlanks == Self.adapterResource {
-            networkAdapters.append(
-                NetworkAdapter(
-                    address: item["Address"]?.trimmingBlanks,
-                    slot: item[Self.slotKey].flatMap { Int($0.trimmingBlanks) }))
-        }
-        guard item["ResourceType"]?.trimmingBlanks == Self.diskResource,
-            let resource = item["HostResource"]?.trimmingBlanks, let marker = resource.firstRange(of: "/file/")
+    private mutating func enterDisk(_ item: [String: String]) {
+        guard let resource = item["HostResource"]?.trimmingBlanks, let marker = resource.firstRange(of: "/file/")
         else { return }
         let file = String(resource[marker.upperBound...])
         guard !disks.contains(where: { $0.file == file }) else { return }
         disks.append(Disk(identifier: file, file: file))
     }
 
-    /// The bytes of one unit: `byte * 2^30` and the like (versions from 1), or `MegaBytes` (0.9).
+    /// The bytes of one unit: `byte * 2^30` and the like (versions from 1), `MegaBytes` (0.9), or `MegaByte` (VirtualBox).
     static func bytes(of unit: String) -> UInt64? {
         let words = unit.lowercased().filter { !$0.isWhitespace }.split(separator: "*")
         let names: [Substring: UInt64] = [
-            "byte": 1, "bytes": 1, "kilobytes": 1 << 10, "megabytes": 1 << 20, "gigabytes": 1 << 30,
+            "byte": 1, "bytes": 1, "kilobytes": 1 << 10, "megabyte": 1 << 20, "megabytes": 1 << 20,
+            "gigabytes": 1 << 30,
         ]
         guard let first = words.first, var factor = names[first] else { return nil }
         for word in words.dropFirst() {

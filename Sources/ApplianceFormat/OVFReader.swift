@@ -5,7 +5,7 @@ package struct OVFReader: ImageReader {
     package static let format = ImageFormat.ovf
     package static let describesMachine = true
     private let appliance: Appliance
-    package let networkAdapters: [NetworkAdapter]
+    package let hardware: MachineHardware
 
     package static func recognises(_ probe: ProbeData) -> Bool { OVFEnvelope.isRecognisable(probe.prefix) }
 
@@ -18,7 +18,7 @@ package struct OVFReader: ImageReader {
             }
         }
         let envelope = try OVFEnvelope(file: file)
-        networkAdapters = envelope.networkAdapters
+        hardware = envelope.hardware
         appliance = Appliance(
             file: file, format: .ovf, disks: try envelope.applianceDisks(of: file), opener: opener, digests: digests)
     }

@@ -46,9 +46,23 @@ struct VMXConfiguration {
         return found.sorted { ($0.controller, $0.bus, $0.unit) < ($1.controller, $1.bus, $1.unit) }.map(\.disk)
     }
 
+    /// What is said of the hardware. `firmware` is only there if it is not a BIOS; sizes are in MiB.
+    var hardware: MachineHardware {
+        var hardware = MachineHardware()
+        hardware.name = values["displayname"]
+        hardware.firmware = values["firmware"].map { $0.lowercased() == "efi" ? .uefi : .bios }
+        hardware.processors = values["numvcpus"].flatMap { Int($0) }
+        hardware.coresPerSocket = values["cpuid.corespersocket"].flatMap { Int($0) }
+        hardware.memory = values["memsize"].flatMap { UInt64($0) }.flatMap {
+            $0 <= .max >> 20 ? $0 << 20 : nil
+        }
+        hardware.networkAdapters = networkAdapters
+        return hardware
+    }
+
     /// The network adapters in the order of their numbers. VMware keeps the address that a person chose under another key than
     /// the one it made itself.
-    var networkAdapters: [NetworkAdapter] {
+    private var networkAdapters: [NetworkAdapter] {
         (0..<Self.maximumAdapters).compactMap { number in
             let prefix = "ethernet\(number)."
             guard values[prefix + "present"]?.lowercased() == "true" else { return nil }

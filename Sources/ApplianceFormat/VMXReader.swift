@@ -5,7 +5,7 @@ package struct VMXReader: ImageReader {
     package static let format = ImageFormat.vmx
     package static let describesMachine = true
     private let appliance: Appliance
-    package let networkAdapters: [NetworkAdapter]
+    package let hardware: MachineHardware
 
     /// Longest file that is read, in bytes. Real ones have a few thousand.
     private static let maximumLength: UInt64 = 1 << 20
@@ -23,7 +23,7 @@ package struct VMXReader: ImageReader {
         }
         let configuration = VMXConfiguration(parsing: bytes)
         appliance = Appliance(file: file, format: .vmx, disks: configuration.disks, opener: opener)
-        networkAdapters = configuration.networkAdapters
+        hardware = configuration.hardware
     }
 
     package var info: ImageInfo { appliance.info() }

@@ -80,6 +80,9 @@ package final class Output: OutputSink, Sendable {
     /// Where the files are until they have their names, by number.
     package var temporaryPaths: [String] { localFiles.map(\.temporaryPath) }
 
+    /// The names of the files from number `first` on.
+    package func paths(from first: Int) -> [String] { localFiles.dropFirst(first).map(\.path) }
+
     /// Makes readers get what the device has of files that are safely on it.
     package func dropCaches() {
         for file in localFiles { file.dropCache() }

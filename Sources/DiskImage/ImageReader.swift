@@ -16,8 +16,8 @@ package protocol ImageReader: SendableMetatype {
 
     var info: ImageInfo { get }
 
-    /// The machine's network adapters, if this is the description of one.
-    var networkAdapters: [NetworkAdapter] { get }
+    /// The machine's hardware, if this is the description of one.
+    var hardware: MachineHardware { get }
 
     /// The map of the current state of the disk.
     func makeMap() throws(ImageError) -> sending any DiskMap
@@ -36,7 +36,7 @@ package protocol ImageReader: SendableMetatype {
 extension ImageReader {
     package static var describesMachine: Bool { false }
 
-    package var networkAdapters: [NetworkAdapter] { [] }
+    package var hardware: MachineHardware { MachineHardware() }
 
     package func makeStream() throws(ImageError) -> (any DiskStream)? { nil }
 

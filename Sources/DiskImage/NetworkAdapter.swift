@@ -6,6 +6,9 @@ package struct NetworkAdapter: Equatable, Sendable {
     /// `ens192`. Nil if the description doesn't tell.
     package var slot: Int?
 
+    /// Whether udev gives an interface in its slot this name.
+    package func holds(_ name: String) -> Bool { slot.map { name == "ens\($0)" } ?? false }
+
     package init(address: String?, slot: Int?) {
         self.address = address
         self.slot = slot

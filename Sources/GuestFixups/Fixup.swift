@@ -53,7 +53,7 @@ package struct Fixup {
         }
         for problem in guest.tree.problems { editor.note(FixupNote(.unreadableVolume, problem)) }
         try editor.flush()
-        return FixupReport(guest: guest, changes: editor.changes, notes: editor.notes)
+        return FixupReport(guest: guest, changes: editor.changes, notes: editor.notes, mended: editor.mended)
     }
 
     private func decideNames(_ guest: LinuxGuest, _ editor: GuestEditor) throws(GuestError) -> [NameBinding] {

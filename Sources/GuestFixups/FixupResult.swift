@@ -60,11 +60,7 @@ public struct FixupResult: Sendable, Encodable {
 extension FixupResult {
     /// Nothing is changed, because something has failed in the middle.
     package init(failure message: String) {
-        system = nil
-        changes = []
-        notes = [Note(code: FixupNote.Code.failed.rawValue, message: message, problem: true)]
-        complete = false
-        changedBytes = 0
+        self.init(FixupReport(failure: message), changedBytes: 0)
     }
 
     /// A persistent bitmap of a changed image is gone, for it would not know of the changes.

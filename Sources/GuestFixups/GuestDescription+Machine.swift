@@ -4,6 +4,7 @@ extension GuestDescription {
     /// What is on `machine`.
     /// - Throws: only `disk`.
     package init(_ machine: Machine) throws(GuestError) {
+        firmware = SystemFacts.firmware(machine)
         disks = machine.disks.map { disk in
             Disk(
                 size: disk.size, partitionTable: disk.partitionTable?.scheme.rawValue,
@@ -13,6 +14,16 @@ extension GuestDescription {
         let (guests, problems) = try LinuxGuest.all(on: machine)
         systems = try guests.map { (guest) throws(GuestError) in try System(guest, machine) }
         warnings = machine.warnings + problems + guests.flatMap(\.warnings)
+    }
+}
+
+extension GuestDescription {
+    /// Takes from `report`, of a fixup that was only tried, what would not work without it, and what not even with it.
+    package mutating func takeObstacles(_ report: FixupReport) {
+        obstacles = report.mended.map { Obstacle(code: $0.code.rawValue, message: $0.message, mended: true) }
+        obstacles += report.notes.filter(\.isProblem).map {
+            Obstacle(code: $0.code.rawValue, message: $0.message, mended: false)
+        }
     }
 }
 
@@ -40,6 +51,7 @@ extension GuestDescription.System {
         bootloader = try facts.first(SystemFacts.bootloaders)
         initramfsTool = try facts.first(SystemFacts.initramfsTools)
         tools = try facts.all(SystemFacts.tools)
+        clock = SystemFacts.isClockLocal(guest.tree) ? "localtime" : "utc"
         kernels = guest.kernels.map {
             GuestDescription.Kernel(version: $0.version, image: $0.image, initramfs: $0.initramfs)
         }

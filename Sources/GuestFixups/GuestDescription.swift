@@ -1,4 +1,4 @@
-import GuestDisk
+public import DiskImage
 
 /// What is on the disks of a virtual machine. As JSON it is documented in docs/guests.md.
 public struct GuestDescription: Sendable, Encodable {
@@ -59,11 +59,13 @@ public struct GuestDescription: Sendable, Encodable {
         /// As os-release's `PRETTY_NAME`.
         public var name: String?
         /// `uefi` or `bios`.
-        public var firmware: String
+        public var firmware: Firmware
         /// `grub2`, `grub1`, `systemd-boot`, `extlinux`; nil if none is known.
         public var bootloader: String?
         /// `dracut`, `initramfs-tools`, `mkinitrd`, `mkinitcpio`; nil if none is known.
         public var initramfsTool: String?
+        /// What the machine's clock shows: `utc` or `localtime`.
+        public var clock: String
         /// Installed kernels.
         public var kernels: [Kernel]
         /// Ethernet interfaces that the configuration speaks of.
@@ -73,7 +75,8 @@ public struct GuestDescription: Sendable, Encodable {
         public var tools: [String]
 
         private enum CodingKeys: String, CodingKey {
-            case root, subvolume, type, distribution, version, name, firmware, bootloader, kernels, interfaces, tools
+            case root, subvolume, type, distribution, version, name, firmware, bootloader, clock, kernels, interfaces
+            case tools
             case initramfsTool = "initramfs-tool"
         }
     }
@@ -88,6 +91,16 @@ public struct GuestDescription: Sendable, Encodable {
         public var initramfs: String?
     }
 
+    /// What would not work on KVM as it did.
+    public struct Obstacle: Sendable, Encodable {
+        /// Stable; those of what is not mended are the codes of ``FixupResult/Note``.
+        public var code: String
+        /// A sentence.
+        public var message: String
+        /// Whether a fixup mends it.
+        public var mended: Bool
+    }
+
     /// An Ethernet interface.
     public struct Interface: Sendable, Encodable {
         /// As the guest calls it.
@@ -100,12 +113,16 @@ public struct GuestDescription: Sendable, Encodable {
         public var pinned: Bool
     }
 
+    /// `uefi` or `bios`, by how the disks are divided.
+    public var firmware: Firmware
     /// In the machine's order.
     public var disks: [Disk]
     /// In the order of the disks, then of the volume groups.
     public var volumes: [Volume]
     /// The first is the one that is fixed.
     public var systems: [System]
+    /// What would not work on KVM as it did, of the system that is fixed.
+    public internal(set) var obstacles: [Obstacle] = []
     /// What could not be read.
     public var warnings: [String]
 }

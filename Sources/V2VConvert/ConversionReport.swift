@@ -38,6 +38,8 @@ public struct ConversionReport: Sendable, Encodable {
     public var isVerified: Bool
     /// What was changed in the guest so that it boots on KVM; nil if that was not asked for.
     public var fixup: FixupResult?
+    /// The paths of the definitions of the machine that were written.
+    public var definitions: [String] = []
 
     init(
         source: String, sourceFormat: String, target: String, targetFormat: String, virtualSize: UInt64
@@ -87,5 +89,6 @@ public struct ConversionReport: Sendable, Encodable {
         case lost
         case isVerified = "verified"
         case fixup
+        case definitions
     }
 }

@@ -15,6 +15,7 @@ extension Converter {
         for warning in info.warnings { logger.warning("\(source.path): \(warning)") }
 
         let losses = source.salvages ? Losses() : nil
+        let definitions = try makeDefinitions(format, of: reader)
         let fixed = try fixup.map { options throws(ImageError) in try FixedGuest.make(source, reader, options) }
         let fixupResult = fixed?.result
         let content = try makeContent(
@@ -27,7 +28,8 @@ extension Converter {
 
         let verification = try makeVerification(writer.layout, format)
         let output = try Output(
-            path: target.path, companions: companions, kind: target.outputKind(virtualSize: virtualSize ?? 0),
+            path: target.path, companions: companions + definitions.names,
+            kind: target.outputKind(virtualSize: virtualSize ?? 0),
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try target.prepare(output, format, virtualSize: virtualSize, logger: logger)
         if try target.preallocatedSizes(format, virtualSize: virtualSize) != nil {
@@ -47,7 +49,8 @@ extension Converter {
             + content.lateWarnings
         for warning in found { logger.warning("\(warning)") }
         if losses == nil { try files.requireUnshortened() }
-        try output.commit(sizes: fileSizes) { () throws(ImageError) in
+        let definitionSizes = try definitions.write(to: output, from: fileSizes.count)
+        try output.commit(sizes: fileSizes + definitionSizes) { () throws(ImageError) in
             if let verification {
                 try verify(
                     output, format, virtualSize: try diskSize(size), companions: companions, against: verification, job)
@@ -61,6 +64,7 @@ extension Converter {
         report.lost = losses?.ranges ?? []
         report.isVerified = verification != nil
         report.fixup = fixupResult
+        report.definitions = output.paths(from: fileSizes.count)
         let elapsed = start.duration(to: clock.now)
         report.finish(job, fileSize: fileSizes.reduce(0, +), seconds: elapsed / .seconds(1))
         return report

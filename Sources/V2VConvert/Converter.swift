@@ -35,6 +35,9 @@ public struct Converter: Sendable {
     /// to copy it as it is. What can't be done is told in the report's `fixup`; the disk is converted all the same. Not for
     /// input that comes front to back.
     public var fixup: FixupOptions?
+    /// Definitions of the machine that are written beside the output, and appear with it or not at all; nil for none. Not for
+    /// streams, exports, and what is overwritten in place; for raw and qcow2.
+    public var definitions: DefinitionOptions?
     /// Where details that are no errors go.
     public var logger = Logger(label: "v2v-convert")
 

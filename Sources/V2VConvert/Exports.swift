@@ -3,6 +3,7 @@
 @_exported public import enum Conversion.Reflink
 @_exported public import struct DiskImage.CheckFinding
 @_exported public import enum DiskImage.DeflateWindow
+@_exported public import enum DiskImage.Firmware
 @_exported public import struct DiskImage.ImageError
 @_exported public import struct DiskImage.ImageFormat
 @_exported public import struct DiskImage.ImageInfo
@@ -14,6 +15,9 @@
 @_exported public import enum DiskImage.VHDSize
 @_exported public import struct GuestFixups.FixupResult
 @_exported public import struct GuestFixups.GuestDescription
+@_exported public import enum MachineDefinition.DefinitionFormat
+@_exported public import enum MachineDefinition.DiskBus
+@_exported public import struct MachineDefinition.VirtualMachine
 @_exported public import struct VHDFormat.VHDOptions
 @_exported public import struct VHDXFormat.VHDXOptions
 @_exported public import struct VMDKFormat.VMDKOptions

@@ -14,7 +14,7 @@ struct FixedGuest {
         _ source: DiskImageSource, _ reader: any ImageReader, _ options: FixupOptions
     ) throws(ImageError) -> sending FixedGuest {
         var fixup = try options.makeFixup()
-        fixup.adapters = reader.networkAdapters
+        fixup.adapters = reader.hardware.networkAdapters
         if let stream = try source.makeStream(reader) {
             throw ImageError(
                 .invalidOption, "the guest in what comes front to back can't be fixed on the way",

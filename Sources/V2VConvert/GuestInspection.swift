@@ -15,11 +15,20 @@ public struct GuestInspection: Sendable {
         self.sources = sources
     }
 
-    /// What is on the disks.
-    /// - Throws: `ImageError`: about an image that can't be opened or read.
+    /// What is on the disks, and what of it would not work on KVM. That is found by trying a fixup, which takes a second or two.
+    /// - Throws: `ImageError`: about an image that can't be opened or read, or about the options.
     public func describe() async throws -> GuestDescription {
         try await Job.run(progress: nil) { (_) throws(ImageError) in
-            try open().session.describe()
+            var fixup = try options.makeFixup()
+            let (session, adapters) = try open()
+            fixup.adapters = adapters
+            var description = try session.describe()
+            do throws(ImageError) {
+                description.takeObstacles(try session.report(fixup))
+            } catch {
+                description.takeObstacles(FixupReport(failure: error.message))
+            }
+            return description
         }
     }
 
@@ -45,7 +54,7 @@ public struct GuestInspection: Sendable {
                     .invalidOption, "the guest in what comes front to back can't be looked at",
                     advice: "save the input to a file", path: stream.path)
             }
-            adapters += reader.networkAdapters
+            adapters += reader.hardware.networkAdapters
             maps.append(try source.makeMap(reader))
         }
         return (try GuestSession(maps), adapters)

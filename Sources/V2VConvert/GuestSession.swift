@@ -21,8 +21,12 @@ struct GuestSession {
     /// Makes the changes of `fixup` in the overlays.
     /// - Throws: `inputUnreadable`; `outputFailed` if one has failed in the middle: then the overlays are good for nothing.
     func run(_ fixup: Fixup) throws(ImageError) -> FixupResult {
-        let report = try Self.telling { () throws(GuestError) in try fixup.run(on: machine) }
-        return FixupResult(report, changedBytes: changedBytes)
+        FixupResult(try report(fixup), changedBytes: changedBytes)
+    }
+
+    /// As ``run(_:)``, with what else there is to tell.
+    func report(_ fixup: Fixup) throws(ImageError) -> FixupReport {
+        try Self.telling { () throws(GuestError) in try fixup.run(on: machine) }
     }
 
     /// What is on the disks.

@@ -28,6 +28,7 @@ struct ConvertCommand: AsyncParsableCommand {
               v2v-convert -B base.qcow2 web01-delta.vmdk web01.qcow2
               v2v-convert --json -q web01.vmdk web01.qcow2 > report.json
               v2v-convert --verify web01.vmdk web01.qcow2
+              v2v-convert --fixup --emit libvirt web01.vmx web01.qcow2
               v2v-convert -O vmdk -o subformat=streamOptimized web01.qcow2 - | ssh store 'cat > web01.vmdk'
               v2v-convert --disk 2 web01.ova web01-data.qcow2
               ssh esx cat /vmfs/volumes/store/web01.ova | v2v-convert - web01.qcow2
@@ -211,6 +212,16 @@ struct ConvertCommand: AsyncParsableCommand {
 
     @OptionGroup var guest: GuestOptions
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Write a definition of the machine beside the output, too: libvirt (.xml), kubevirt (.yaml), qemu (.sh) or "
+                + "proxmox (.conf). Repeat it for more.", valueName: "kind"))
+    var emit: [DefinitionFormat] = []
+
+    @Option(name: .long, help: "With --emit: what the disk is attached to, virtio-blk or virtio-scsi.")
+    var bus: DiskBus?
+
     @Flag(name: [.customShort("v"), .long], help: "Say on standard error what is chosen and why.")
     var verbose = false
 
@@ -223,6 +234,7 @@ struct ConvertCommand: AsyncParsableCommand {
             if json { try JSONOutput.print(report, besideData: writesToStandardOutput) }
             for range in report.lost { Terminal.error(Summary.text(range)) }
             if !quiet { Terminal.error(Summary.text(report)) }
+            if !quiet { for path in report.definitions { Terminal.error("\(path): defines the machine") } }
             if !quiet, let fixup = report.fixup {
                 Terminal.write(GuestText.text(fixup, isDone: true, withDiffs: verbose))
             }
@@ -271,6 +283,13 @@ struct ConvertCommand: AsyncParsableCommand {
         } else if guest.isUsed {
             throw ImageError(
                 .invalidOption, "--nic, --nic-names and --manifest say how to fix the guest", advice: "add --fixup")
+        }
+        if !emit.isEmpty {
+            var definitions = DefinitionOptions(Set(emit))
+            definitions.bus = bus ?? definitions.bus
+            converter.definitions = definitions
+        } else if bus != nil {
+            throw ImageError(.invalidOption, "--bus is for the definition of a machine", advice: "add --emit")
         }
         converter.logger = Logger(label: "v2v-convert") { _ in StandardErrorLog(level: verbose ? .debug : .warning) }
         return converter

@@ -13,13 +13,17 @@ enum GuestText {
             lines.append("\(volume.name): \(facts.compactMap { $0 }.joined(separator: ", "))")
         }
         for system in guest.systems { lines += text(system) }
+        if !guest.systems.isEmpty {
+            lines.append(guest.obstacles.isEmpty ? "on KVM nothing is in the way" : "on KVM would be in the way:")
+            lines += guest.obstacles.map { "  \($0.message) (fixup \($0.mended ? "mends" : "can't mend") that)" }
+        }
         lines += guest.warnings.map { "warning: \($0)" }
         return lines.map { $0 + "\n" }.joined()
     }
 
     private static func text(_ system: GuestDescription.System) -> [String] {
         let place = system.root + (system.subvolume.map { ", subvolume \($0)" } ?? "")
-        let parts = [system.firmware, system.bootloader, system.initramfsTool].compactMap { $0 }
+        let parts = [system.firmware.rawValue, system.bootloader, system.initramfsTool].compactMap { $0 }
         var lines = ["system on \(place): \(system.name ?? "Linux")", "  boots by: \(parts.joined(separator: ", "))"]
         lines += system.kernels.map { "  kernel \($0.version): \($0.initramfs ?? "no initramfs")" }
         lines += system.interfaces.map {

@@ -7,8 +7,8 @@ struct InspectCommand: AsyncParsableCommand {
         commandName: "inspect",
         abstract: "Tell what guest is on a machine's disks.",
         discussion: """
-            Nothing is written, no privileges are needed, and no code of the guest runs. What would keep the guest from booting \
-            on KVM, and how it is mended, tells fixup --plan.
+            What would keep the guest from working on KVM as it did is told, too; file by file, and how it is mended, tells \
+            fixup --plan. Nothing is written, no privileges are needed, and no code of the guest runs.
 
             EXAMPLES:
               v2v-convert inspect web01.vmdk

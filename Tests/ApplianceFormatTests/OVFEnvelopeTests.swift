@@ -1,3 +1,4 @@
+import DiskImage
 import TestSupport
 import Testing
 
@@ -62,5 +63,42 @@ import Testing
     @Test(arguments: ["", "KDMV", "<html></html>", "<?xml version=\"1.0\"?><domain type=\"kvm\"/>", "\0\0<Envelope/>"])
     func otherTextIsNoOVF(text: String) {
         #expect(!OVFEnvelope.isRecognisable(Array(text.utf8)))
+    }
+
+    private func item(_ type: Int, _ fields: [String: String]) -> String {
+        let elements = fields.map { "<rasd:\($0.key)>\($0.value)</rasd:\($0.key)>" }.joined()
+        return "<Item>\(elements)<rasd:ResourceType>\(type)</rasd:ResourceType></Item>"
+    }
+
+    private func hardware(_ content: String) throws -> MachineHardware {
+        let text = """
+            <Envelope><VirtualSystem ovf:id="vm"><Info/><Name> Web &amp; more </Name>
+            <VirtualHardwareSection>\(content)</VirtualHardwareSection></VirtualSystem></Envelope>
+            """
+        return try OVFEnvelope(parsing: Array(text.utf8)).hardware
+    }
+
+    @Test func hardware() throws {
+        let machine = try hardware(
+            item(3, ["VirtualQuantity": "4", "CoresPerSocket": "2", "AllocationUnits": "hertz * 10^6"])
+                + item(4, ["VirtualQuantity": "3", "AllocationUnits": "byte * 2^30"])
+                + item(4, ["VirtualQuantity": "5", "AllocationUnits": "byte * 2^30"])
+                + item(10, ["Address": "00:50:56:aa:bb:cc"])
+                + "<vmw:Config ovf:required=\"false\" vmw:key=\"firmware\" vmw:value=\"efi\"/>")
+        #expect(machine.name == "Web & more" && machine.processors == 4 && machine.coresPerSocket == 2)
+        #expect(machine.memory == 3 << 30 && machine.firmware == .uefi)
+        #expect(machine.networkAdapters == [NetworkAdapter(address: "00:50:56:aa:bb:cc", slot: nil)])
+    }
+
+    /// VirtualBox has a unit and a place for the firmware of its own.
+    @Test func hardwareAsVirtualBoxTellsIt() throws {
+        let machine = try hardware(
+            item(4, ["VirtualQuantity": "512", "AllocationUnits": "MegaByte"])
+                + "<vbox:Machine><Hardware><Firmware type=\"EFI64\"/></Hardware></vbox:Machine>")
+        #expect(machine.memory == 512 << 20 && machine.firmware == .uefi)
+    }
+
+    @Test(arguments: ["", "18446744073709551615", "-1", "much"]) func memoryThatIsNone(quantity: String) throws {
+        #expect(try hardware(item(4, ["VirtualQuantity": quantity])).memory == nil)
     }
 }

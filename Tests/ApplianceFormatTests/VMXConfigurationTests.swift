@@ -1,3 +1,4 @@
+import DiskImage
 import Testing
 
 @testable import ApplianceFormat
@@ -41,5 +42,25 @@ import Testing
         #expect(VMXConfiguration.isRecognisable(Array("virtualHW.version = \"4\"".utf8)))
         #expect(!VMXConfiguration.isRecognisable(Array("version = \"4\"".utf8)))
         #expect(!VMXConfiguration.isRecognisable(Array("config.version = \"8\"\n\0".utf8)))
+    }
+
+    private func hardware(_ lines: String...) -> MachineHardware {
+        VMXConfiguration(parsing: Array(lines.joined(separator: "\n").utf8)).hardware
+    }
+
+    @Test func hardware() {
+        let machine = hardware(
+            "displayName = \"Web |22one|22\"", "memSize = \"4096\"", "numvcpus = \"4\"", "cpuid.coresPerSocket = \"2\"",
+            "firmware = \"efi\"", "ethernet1.present = \"TRUE\"", "ethernet1.generatedAddress = \"00:0c:29:aa:bb:cc\"",
+            "ethernet0.present = \"FALSE\"")
+        #expect(machine.name == "Web \"one\"" && machine.memory == 4 << 30 && machine.firmware == .uefi)
+        #expect(machine.processors == 4 && machine.coresPerSocket == 2)
+        #expect(machine.networkAdapters == [NetworkAdapter(address: "00:0c:29:aa:bb:cc", slot: nil)])
+    }
+
+    @Test func whatIsNotSaidOrAbsurd() {
+        #expect(hardware("config.version = \"8\"") == MachineHardware())
+        let machine = hardware("memsize = \"99999999999999999\"", "numvcpus = \"many\"", "firmware = \"bios\"")
+        #expect(machine.memory == nil && machine.processors == nil && machine.firmware == .bios)
     }
 }

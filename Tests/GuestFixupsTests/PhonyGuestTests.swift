@@ -38,6 +38,7 @@ import Testing
                 "/etc/lvm/devices/system.devices":
                     "VERSION=1.1.2\nIDTYPE=sys_wwid IDNAME=naa.6000c29 DEVNAME=/dev/sda3 PVID=abcdef PART=3\n",
                 "/usr/bin/dracut": "", "/usr/lib/systemd/network/99-default.link": "", "/usr/bin/vmtoolsd": "",
+                "/etc/adjtime": "0.0 0 0.0\n0\nLOCAL\n",
             ], kernel: Self.rhelKernel, initramfs: "/boot/initramfs-\(Self.rhelKernel).img")
     }
 
@@ -45,6 +46,16 @@ import Testing
         let guest = try redHat()
         let report = try guest.fix()
         #expect(report.notes == [])
+        #expect(
+            report.mended.map { "\($0.code.rawValue): \($0.message)" }.sorted() == [
+                "device-name: /boot/loader/entries/abc-\(Self.rhelKernel).conf names /dev/sda1, which is called otherwise on virtio",
+                "device-name: /boot/loader/entries/abc-\(Self.rhelKernel).conf names /dev/sda2, which is called otherwise on virtio",
+                "device-name: /etc/default/grub names /dev/sda2, which is called otherwise on virtio",
+                "device-name: /etc/fstab names /dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0-part1, which is called otherwise on virtio",
+                "device-name: /etc/fstab names /dev/sda2, which is called otherwise on virtio",
+                "drivers-missing: kernel \(Self.rhelKernel): /boot/initramfs-\(Self.rhelKernel).img lacks virtio_pci, virtio_blk, virtio_net, sd_mod",
+                "interface-name: the interface ens192 would get another name from the new hardware",
+            ])
         #expect(report.guest?.release?.isLike("rhel") == true)
         #expect(
             Set(report.changes.map { "\($0.kind) \($0.path)" }) == [
@@ -74,10 +85,15 @@ import Testing
         #expect(!entries.contains { $0.hasSuffix("virtio_scsi.ko") })
         #expect(try guest.check().status == 0)
 
+        var description = GuestDescription(Machine([try FileDevice(guest.path)]))
+        #expect(description.firmware == .bios && description.systems.map(\.clock) == ["localtime"])
+        description.takeObstacles(report)
+        #expect(description.obstacles.count == 7 && description.obstacles.allSatisfy(\.mended))
+
         // Once is enough.
         let again = try guest.fix()
         #expect(again.changes.isEmpty)
-        #expect(again.notes == [])
+        #expect(again.notes == [] && again.mended == [])
     }
 
     @Test func aGuestLikeUbuntu() throws {
@@ -97,6 +113,10 @@ import Testing
         let report = try guest.fix { $0.adapters = [NetworkAdapter(address: "00-50-56-AA-BB-CC", slot: 160)] }
         // A disk that isn't there: the guest would wait for it.
         #expect(report.notes.map(\.code) == [.unreadableVolume, .deviceNameKept])
+        var description = GuestDescription(Machine([try FileDevice(guest.path)]))
+        description.takeObstacles(report)
+        #expect(description.obstacles.filter { !$0.mended }.map(\.code) == ["device-name-kept"])
+        #expect(description.systems.map(\.clock) == ["utc"])
         #expect(!report.isComplete)
         #expect(
             try guest.content("/etc/fstab")
@@ -246,6 +266,7 @@ import Testing
                 "removed /etc/systemd/system/multi-user.target.wants/agent.service",
             ])
         #expect(report.notes.map(\.code) == [.fileNotChanged])
+        #expect(report.mended.map(\.message) == ["agent.service is started at every boot"])
         #expect(!report.isComplete)
         #expect(try guest.check().status == 0)
     }

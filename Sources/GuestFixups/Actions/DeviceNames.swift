@@ -85,6 +85,7 @@ struct DeviceNames {
     /// Rewrites field number `field` of every line.
     private func rewriteFields(_ path: String, field: Int, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
         guard let bytes = try editor.tree.configuration(path) else { return }
+        var rewritten: [String] = []
         let edited = TextEdit.mapFields(bytes, field: field) { fields in
             let options = fields.count > 3 ? fields[3].split(separator: ",") : []
             let isNeeded = !options.contains("noauto") && !options.contains("nofail")
@@ -100,17 +101,23 @@ struct DeviceNames {
                         isProblem: isNeeded))
                 return nil
             }
-            return volume.stableName
+            guard let name = volume.stableName else { return nil }
+            rewritten.append(fields[field])
+            return name
         }
-        try editor.replace(path, with: edited, reason: Self.reason)
+        try replace(path, with: edited, rewritten)
     }
 
     /// Rewrites what `root=`, `resume=` and their kin name.
     private func rewriteCommandLines(_ path: String, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
         guard let bytes = try editor.tree.configuration(path) else { return }
+        var rewritten: [String] = []
         let edited = TextEdit.mapParameters(bytes, Self.parameters) { parameter, value in
-            guard let volume = volume(DeviceName(value), in: path, ambiguity, matters: true) else { return nil }
-            return parameter == "root" && rootIsFoundByKernel ? volume.partitionName : volume.stableName
+            guard let volume = volume(DeviceName(value), in: path, ambiguity, matters: true),
+                let name = parameter == "root" && rootIsFoundByKernel ? volume.partitionName : volume.stableName
+            else { return nil }
+            rewritten.append(value)
+            return name
         }
         // GRUB's environment block has 1024 bytes, whatever is in it.
         let sized = path.hasSuffix("/grubenv") ? TextEdit.environmentBlock(edited, size: bytes.count) : edited
@@ -118,7 +125,15 @@ struct DeviceNames {
             editor.note(FixupNote(.fileNotChanged, "\(path) has no room for longer device names", isProblem: true))
             return
         }
-        try editor.replace(path, with: sized, reason: Self.reason)
+        try replace(path, with: sized, rewritten)
+    }
+
+    /// - Parameter names: that are others now.
+    private func replace(_ path: String, with bytes: [UInt8], _ names: [String]) throws(GuestError) {
+        guard try editor.replace(path, with: bytes, reason: Self.reason) else { return }
+        for name in names {
+            editor.mend(Obstacle(.deviceName, "\(path) names \(name), which is called otherwise on virtio"))
+        }
     }
 }
 

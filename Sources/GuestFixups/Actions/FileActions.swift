@@ -49,10 +49,12 @@ struct FileActions {
         try editor.replace(path, with: edited, reason: manifest.summary)
     }
 
-    func remove(_ path: String) throws(GuestError) {
-        if let refusal = try editor.remove(path, reason: manifest.summary) {
-            tell("\(path) can't be removed: \(refusal)")
-        }
+    /// - Returns: whether it is gone.
+    @discardableResult
+    func remove(_ path: String) throws(GuestError) -> Bool {
+        guard let refusal = try editor.remove(path, reason: manifest.summary) else { return true }
+        tell("\(path) can't be removed: \(refusal)")
+        return false
     }
 
     /// Removes the links by which targets want the unit, as `systemctl disable` does.
@@ -61,7 +63,8 @@ struct FileActions {
         for name in try editor.tree.names(in: directory)
         where name.hasSuffix(".wants") || name.hasSuffix(".requires") {
             let path = "\(directory)/\(name)/\(unit)"
-            if try editor.tree.find(path, followsLast: false) != nil { try remove(path) }
+            guard try editor.tree.find(path, followsLast: false) != nil, try remove(path) else { continue }
+            editor.mend(Obstacle(.unwantedUnit, "\(unit) is started at every boot"))
         }
     }
 

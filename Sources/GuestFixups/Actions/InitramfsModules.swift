@@ -63,7 +63,21 @@ struct InitramfsModules {
         }
         tell(addition.modules.presence.filter { $0.presence == .missing }.map(\.name), of: kernel, "does not have")
         guard !addition.isEmpty, !image.has(addition) else { return }
-        if let refusal = try add(addition, to: image, at: location, kernel) { fail(kernel, "\(path): \(refusal)") }
+        if let refusal = try add(addition, to: image, at: location, kernel) {
+            fail(kernel, "\(path): \(refusal)")
+        } else {
+            tellMended(addition, path, kernel)
+        }
+    }
+
+    private func tellMended(_ addition: InitramfsAddition, _ path: String, _ kernel: GuestKernel) {
+        let added = Set(addition.addedModules.map { ModuleName($0) })
+        let lacking = modules.filter { added.contains(ModuleName($0)) }
+        if !lacking.isEmpty {
+            let names = lacking.joined(separator: ", ")
+            editor.mend(Obstacle(.driversMissing, "kernel \(kernel.version): \(path) lacks \(names)"))
+        }
+        if !addition.addedFiles.isEmpty { for binding in bindings { editor.mend(binding.obstacle) } }
     }
 
     /// - Returns: why that can't be done; nil if it is done.

@@ -12,6 +12,7 @@ struct PinnedNames {
 
     func run() throws(GuestError) {
         guard !bindings.isEmpty else { return }
+        let before = editor.changes.count
         var refusal: GuestError?
         if try Self.knowsLinkFiles(editor.tree) {
             for binding in bindings {
@@ -22,6 +23,7 @@ struct PinnedNames {
             let rules = bindings.map(\.rule).joined()
             refusal = try editor.create(Self.rulesFile, Array(rules.utf8), reason: Self.reason)
         }
+        if editor.changes.count > before { for binding in bindings { editor.mend(binding.obstacle) } }
         if let refusal {
             editor.note(
                 FixupNote(

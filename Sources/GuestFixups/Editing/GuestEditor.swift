@@ -8,6 +8,8 @@ package final class GuestEditor {
     let tree: GuestTree
     package private(set) var changes: [FileChange] = []
     package private(set) var notes: [FixupNote] = []
+    /// What the changes have mended.
+    package private(set) var mended: [Obstacle] = []
 
     /// Bytes of a file that is changed; an initramfs is the largest.
     static let maximumLength = 256 << 20
@@ -23,6 +25,14 @@ package final class GuestEditor {
         notes.append(
             count < Self.maximumNotes - 1
                 ? note : FixupNote(note.code, "there is more of the kind", isProblem: note.isProblem))
+    }
+
+    /// Remembers what a change has mended; once, and no more of a kind than a person reads.
+    func mend(_ obstacle: Obstacle) {
+        guard mended.count(where: { $0.code == obstacle.code }) < Self.maximumNotes, !mended.contains(obstacle) else {
+            return
+        }
+        mended.append(obstacle)
     }
 
     private static let maximumNotes = 50

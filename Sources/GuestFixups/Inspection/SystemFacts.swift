@@ -1,3 +1,4 @@
+import DiskImage
 import GuestDisk
 
 /// What is installed in a guest, by the files that tell.
@@ -43,10 +44,16 @@ struct SystemFacts {
     }
 
     /// A disk with an EFI system partition and nothing for a BIOS to start boots by UEFI.
-    static func firmware(_ machine: Machine) -> String {
+    static func firmware(_ machine: Machine) -> Firmware {
         let tables = machine.disks.compactMap(\.partitionTable)
         let hasESP = tables.contains { $0.partitions.contains(where: \.isESP) }
         let hasBIOSBoot = tables.contains { $0.partitions.contains { $0.isBIOSBoot || $0.isActive } }
-        return hasESP && !hasBIOSBoot ? "uefi" : "bios"
+        return hasESP && !hasBIOSBoot ? .uefi : .bios
+    }
+
+    /// Whether the machine's clock shows the local time: the third line of /etc/adjtime (hwclock(8)).
+    static func isClockLocal(_ tree: GuestTree) -> Bool {
+        let lines = (try? tree.text("/etc/adjtime"))?.split(separator: "\n", omittingEmptySubsequences: false) ?? []
+        return lines.count > 2 && String(lines[2]).trimmed == "LOCAL"
     }
 }

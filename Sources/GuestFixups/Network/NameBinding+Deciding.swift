@@ -21,7 +21,7 @@ extension NameBinding {
             if let address = interface.address { bind(interface, address) }
         }
         for interface in interfaces where !interface.isPinned && !isBound(interface) {
-            if let address = adapters.first(where: { interface.isIn(slot: $0.slot) })?.normalisedAddress {
+            if let address = adapters.first(where: { $0.holds(interface.name) })?.normalisedAddress {
                 bind(interface, address)
             }
         }
@@ -61,11 +61,6 @@ extension NameBinding {
         let rest = name.dropFirst().drop(while: \.isNumber)
         return name.hasPrefix("p") && rest.hasPrefix("p") && rest.dropFirst().first?.isNumber == true
     }
-}
-
-extension NetworkInterface {
-    /// Whether udev gives its name to what is in the slot.
-    fileprivate func isIn(slot: Int?) -> Bool { slot.map { name == "ens\($0)" } ?? false }
 }
 
 extension NetworkAdapter {

@@ -54,6 +54,11 @@ package struct NameBinding: Equatable, Sendable {
 }
 
 extension NameBinding {
+    /// What the binding mends.
+    var obstacle: Obstacle {
+        Obstacle(.interfaceName, "the interface \(name) would get another name from the new hardware")
+    }
+
     /// Nil if `address` is none of an interface, or `name` none that Linux takes.
     package init?(address: String, name: String) {
         guard let address = HardwareAddress.normalised(address), InterfaceNames.isPlain(name) else { return nil }

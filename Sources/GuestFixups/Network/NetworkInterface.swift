@@ -11,9 +11,9 @@ package struct NetworkInterface: Equatable {
 }
 
 /// An address of a network interface.
-enum HardwareAddress {
+package enum HardwareAddress {
     /// `text` in lower case with colons; nil if it is none.
-    static func normalised(_ text: String) -> String? {
+    package static func normalised(_ text: String) -> String? {
         let pairs = text.lowercased().split(whereSeparator: { ":-".contains($0) })
         guard pairs.count == 6, pairs.allSatisfy({ $0.count == 2 && $0.allSatisfy(\.isHexDigit) }),
             pairs.contains(where: { $0 != "00" })
