@@ -6,10 +6,8 @@ struct FileActions {
     let editor: GuestEditor
 
     func write(_ path: String, _ content: String, permissions: UInt16) throws(GuestError) {
-        if let refusal = try editor.create(
-            path, Array(content.utf8), permissions: permissions, reason: manifest.summary)
-        {
-            tell("\(path) can't be written: \(refusal)")
+        try editor.make(path, Array(content.utf8), permissions: permissions, reason: manifest.summary) { refusal in
+            skipped("\(path) can't be written: \(refusal)")
         }
     }
 
@@ -50,9 +48,7 @@ struct FileActions {
     }
 
     func remove(_ path: String) throws(GuestError) {
-        if let refusal = try editor.remove(path, reason: manifest.summary) {
-            tell("\(path) can't be removed: \(refusal)")
-        }
+        try editor.discard(path, reason: manifest.summary) { skipped("\(path) can't be removed: \($0)") }
     }
 
     /// Removes the links by which targets want the unit, as `systemctl disable` does.
@@ -66,7 +62,7 @@ struct FileActions {
     }
 
     /// What an optional rule can't do is no problem.
-    private func tell(_ what: String) {
-        editor.note(FixupNote(.fileNotChanged, what, isProblem: !manifest.isOptional))
+    private func skipped(_ what: String) -> FixupNote {
+        FixupNote(.fileNotChanged, what, isProblem: !manifest.isOptional)
     }
 }

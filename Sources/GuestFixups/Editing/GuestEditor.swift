@@ -8,6 +8,8 @@ package final class GuestEditor {
     let tree: GuestTree
     package private(set) var changes: [FileChange] = []
     package private(set) var notes: [FixupNote] = []
+    /// What is left to the guest itself.
+    private(set) var postponed: [FirstBootChange] = []
 
     /// Bytes of a file that is changed; an initramfs is the largest.
     static let maximumLength = 256 << 20
@@ -130,6 +132,35 @@ package final class GuestEditor {
         }
         changes.append(FileChange(.removed, location.path, reason: reason, before: before, after: nil))
         return nil
+    }
+
+    /// Makes a file as ``create(_:_:permissions:reason:)`` does; where the filesystem lets no file be made, that is left to the
+    /// guest.
+    /// - Parameter otherwise: what is told if neither can.
+    func make(
+        _ path: String, _ bytes: [UInt8], permissions: UInt16 = 0o644, reason: String,
+        otherwise: (GuestError) -> FixupNote
+    ) throws(GuestError) {
+        guard let refusal = try create(path, bytes, permissions: permissions, reason: reason) else { return }
+        guard refusal.code == .unsupported, try tree.find(path, followsLast: false) == nil else {
+            return note(otherwise(refusal))
+        }
+        postpone(.create(bytes, permissions: permissions), path, otherwise(refusal))
+    }
+
+    /// Removes a file as ``remove(_:reason:)`` does; where the filesystem lets none be removed, that is left to the guest.
+    /// - Parameter otherwise: what is told if neither can.
+    func discard(_ path: String, reason: String, otherwise: (GuestError) -> FixupNote) throws(GuestError) {
+        guard let refusal = try remove(path, reason: reason) else { return }
+        guard let location = try tree.find(path, followsLast: false),
+            try location.filesystem.status(of: location.file).kind != .directory
+        else { return note(otherwise(refusal)) }
+        postpone(.remove, path, otherwise(refusal))
+    }
+
+    private func postpone(_ kind: FirstBootChange.Kind, _ path: String, _ otherwise: FixupNote) {
+        postponed.removeAll { $0.path == path }
+        postponed.append(FirstBootChange(kind: kind, path: path, otherwise: otherwise))
     }
 
     /// Puts everything onto the devices.
