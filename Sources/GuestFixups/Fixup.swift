@@ -46,11 +46,13 @@ package struct Fixup {
         let editor = GuestEditor(guest.tree)
         for note in notes { editor.note(note) }
         let bindings = try decideNames(guest, editor)
+        var initramfs = InitramfsWishes()
         for manifest in manifests.manifests where try manifest.match.matches(guest) {
             for action in manifest.actions {
-                try apply(action, of: manifest, to: guest, machine, bindings, editor)
+                try apply(action, of: manifest, to: guest, machine, bindings, editor, &initramfs)
             }
         }
+        try finish(initramfs, guest, bindings, editor)
         for problem in guest.tree.problems { editor.note(FixupNote(.unreadableVolume, problem)) }
         try editor.flush()
         return FixupReport(guest: guest, changes: editor.changes, notes: editor.notes)
@@ -66,15 +68,16 @@ package struct Fixup {
 
     private func apply(
         _ action: FixupAction, of manifest: Manifest, to guest: LinuxGuest, _ machine: Machine,
-        _ bindings: [NameBinding], _ editor: GuestEditor
+        _ bindings: [NameBinding], _ editor: GuestEditor, _ initramfs: inout InitramfsWishes
     ) throws(GuestError) {
         let files = FileActions(manifest: manifest, editor: editor)
         switch action {
-        case .initramfsModules(let modules):
-            try InitramfsModules(modules: modules, bindings: bindings, guest: guest, editor: editor).run()
+        case .initramfsModules(let modules): initramfs.modules += modules.filter { !initramfs.modules.contains($0) }
         case .rewriteDeviceNames:
             let isFoundByKernel = guest.kernels.contains { $0.image != nil && $0.initramfs == nil }
-            try DeviceNames(machine: machine, editor: editor, rootIsFoundByKernel: isFoundByKernel).run()
+            let names = try DeviceNames(machine: machine, editor: editor, rootIsFoundByKernel: isFoundByKernel)
+            try names.run()
+            initramfs.edits += names.initramfsEdits
         case .pinInterfaceNames: try PinnedNames(bindings: bindings, editor: editor).run()
         case .writeFile(let path, let content, let permissions):
             try files.write(path, content, permissions: permissions)
@@ -83,7 +86,24 @@ package struct Fixup {
         case .addWords(let path, let variable, let words): try files.addWords(words, to: variable, in: path)
         case .removeFile(let path): try files.remove(path)
         case .disableUnit(let unit): try files.disable(unit)
-        case .lvmDevicesByIdentifier: try LVMDevices(editor: editor).run()
+        case .lvmDevicesByIdentifier:
+            try LVMDevices(editor: editor).run()
+            initramfs.edits.append(LVMDevices.initramfsEdit)
         }
+    }
+
+    /// Changes the initramfs files, last: they carry what the root could not be given.
+    private func finish(
+        _ initramfs: InitramfsWishes, _ guest: LinuxGuest, _ bindings: [NameBinding], _ editor: GuestEditor
+    ) throws(GuestError) {
+        let postponed = editor.postponed
+        var isCarried = false
+        if !initramfs.modules.isEmpty {
+            isCarried = try InitramfsModules(
+                modules: initramfs.modules, bindings: bindings, edits: initramfs.edits,
+                firstBoot: try FirstBoot(postponed, tree: guest.tree), guest: guest, editor: editor
+            ).run()
+        }
+        for change in postponed { editor.note(isCarried ? change.note : change.otherwise) }
     }
 }

@@ -66,6 +66,8 @@ public struct GuestDescription: Sendable, Encodable {
         public var initramfsTool: String?
         /// Installed kernels.
         public var kernels: [Kernel]
+        /// Initramfs files for a rescue or a crash, which stay as they are.
+        public var auxiliaryImages: [AuxiliaryImage]
         /// Ethernet interfaces that the configuration speaks of.
         public var interfaces: [Interface]
         /// What of hypervisors' own tools is installed: `open-vm-tools`, `vmware-tools`, `virtualbox-guest`, `xen-guest`,
@@ -75,6 +77,7 @@ public struct GuestDescription: Sendable, Encodable {
         private enum CodingKeys: String, CodingKey {
             case root, subvolume, type, distribution, version, name, firmware, bootloader, kernels, interfaces, tools
             case initramfsTool = "initramfs-tool"
+            case auxiliaryImages = "auxiliary-images"
         }
     }
 
@@ -86,6 +89,14 @@ public struct GuestDescription: Sendable, Encodable {
         public var image: String?
         /// Nil if it has none.
         public var initramfs: String?
+    }
+
+    /// An initramfs that a kernel is not booted with as a rule.
+    public struct AuxiliaryImage: Sendable, Encodable {
+        /// As the guest sees it.
+        public var path: String
+        /// `rescue` or `kdump`.
+        public var purpose: String
     }
 
     /// An Ethernet interface.

@@ -14,22 +14,39 @@ struct PhonyGuest {
     let directory: TemporaryDirectory
     let path: String
 
+    /// What is below the root.
+    private let tree: String
+    let kernels: [PhonyKernel]
+
     /// - Parameters:
     ///   - files: contents by path. A content that begins with `→ ` is a symbolic link.
     ///   - kernel: the version of a kernel that has virtio as modules; its initramfs, without them, goes to `initramfs`.
     init(_ files: [String: String], kernel: String, initramfs: String) throws {
+        try self.init(files, kernels: [PhonyKernel(version: kernel, initramfs: initramfs, builtIn: ["virtio_scsi"])])
+    }
+
+    /// - Parameters:
+    ///   - files: contents by path. A content that begins with `→ ` is a symbolic link.
+    ///   - initramfsFiles: of every kernel's initramfs.
+    init(_ files: [String: String], kernels: [PhonyKernel], initramfsFiles: [String: String] = [:]) throws {
         directory = try TemporaryDirectory()
-        let tree = directory.file("tree")
+        self.kernels = kernels
+        tree = directory.file("tree")
+        path = directory.file("disk.raw")
         for (path, content) in files.merging(["/bin/sh": ""], uniquingKeysWith: { given, _ in given }) {
             try Self.put(content, at: tree + path)
         }
-        try Self.addKernel(kernel, initramfs: initramfs, tree)
-        path = directory.file("disk.raw")
+        for kernel in kernels {
+            try addModules(kernel)
+            try addInitramfs(kernel, initramfsFiles)
+        }
         let filesystem = directory.file("root.ext4")
         try Tool.check(
             "mke2fs", ["-q", "-t", "ext4", "-U", Self.rootUUID, "-d", tree, filesystem, "\(Self.partitionSize >> 10)k"])
         let table = try directory.write(
-            Array("label: dos\nsize=\(Self.partitionSize / 512), type=83, bootable\nsize=2048, type=82\n".utf8),
+            Array(
+                "label: dos\nlabel-id: 0x76327663\nsize=\(Self.partitionSize / 512), type=83, bootable\nsize=2048, type=82\n"
+                    .utf8),
             to: "table")
         let swap = directory.file("swap")
         try Tool.check("truncate", ["-s", "1M", swap])
@@ -51,26 +68,34 @@ struct PhonyGuest {
         }
     }
 
-    /// Modules need not be programs to be copied; their index is written by hand, as depmod would.
-    private static func addKernel(_ version: String, initramfs: String, _ tree: String) throws {
-        let modules = "\(tree)/lib/modules/\(version)"
-        let dependencies = [
-            "virtio": [], "virtio_ring": ["virtio"], "virtio_pci": ["virtio_ring", "virtio"],
-            "virtio_blk": ["virtio_ring", "virtio"], "virtio_net": ["virtio_ring", "virtio"], "sd_mod": [],
-        ]
-        func file(_ name: String) -> String { "kernel/drivers/\(name).ko" }
-        for name in dependencies.keys { try put("module \(name)", at: "\(modules)/\(file(name))") }
-        let index = dependencies.sorted { $0.key < $1.key }.map { name, needed in
-            "\(file(name)): \(needed.map(file).joined(separator: " "))\n"
+    /// Modules need not be programs to be copied.
+    private func addModules(_ kernel: PhonyKernel) throws {
+        let modules = "\(tree)/lib/modules/\(kernel.version)"
+        for name in kernel.modules { try Self.put("module \(name)", at: "\(modules)/\(kernel.file(name))") }
+        try Self.put(kernel.index, at: "\(modules)/modules.dep")
+        try Self.put(kernel.builtIn.map { "kernel/drivers/\($0).ko\n" }.joined(), at: "\(modules)/modules.builtin")
+        try Self.put("the binary index", at: "\(modules)/modules.dep.bin")
+        let configuration = kernel.reads.map { "CONFIG_RD_\($0)=y\n" }.joined()
+        try Self.put(configuration, at: "\(tree)/boot/config-\(kernel.version)")
+        try Self.put("a kernel", at: tree + (kernel.image ?? "/boot/vmlinuz-\(kernel.version)"))
+    }
+
+    private func addInitramfs(_ kernel: PhonyKernel, _ files: [String: String]) throws {
+        guard let initramfs = kernel.initramfs else { return }
+        let content = directory.file("content")
+        for directory in ["usr/lib/modules/\(kernel.version)", "etc/systemd/network"] {
+            try FileManager.default.createDirectory(
+                atPath: "\(content)/\(directory)", withIntermediateDirectories: true)
         }
-        try put(index.joined(), at: "\(modules)/modules.dep")
-        try put("kernel/drivers/virtio_scsi.ko\n", at: "\(modules)/modules.builtin")
-        try put("the binary index", at: "\(modules)/modules.dep.bin")
-        try put("CONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n", at: "\(tree)/boot/config-\(version)")
-        try put("a kernel", at: "\(tree)/boot/vmlinuz-\(version)")
+        try Self.put("→ usr/lib", at: "\(content)/lib")
+        try Self.put("→ usr/bin", at: "\(content)/bin")
+        let skeleton = Dictionary(uniqueKeysWithValues: (["/init"] + kernel.skeleton).map { ($0, "") })
+        for (path, text) in skeleton.merging(files, uniquingKeysWith: { $1 }) { try Self.put(text, at: content + path) }
+        let parent = URL(filePath: tree + initramfs).deletingLastPathComponent()
+        try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
         let script = """
-            set -e; d=$(mktemp -d); mkdir -p "$d/usr/lib/modules/\(version)" "$d/etc/systemd/network"; ln -s usr/lib "$d/lib"
-            echo init > "$d/init"; cd "$d"; find . | LC_ALL=C sort | cpio --quiet -o -H newc | gzip -n > \(tree)\(initramfs); rm -r "$d"
+            set -e; cd \(content); find . | LC_ALL=C sort | cpio --quiet -o -H newc | gzip -n > \(tree)\(initramfs)
+            cd ..; rm -r \(content)
             """
         try Tool.check("sh", ["-c", script])
     }
@@ -93,15 +118,31 @@ struct PhonyGuest {
         try Tool.check("debugfs", ["-R", "cat \(file)", try extract()])
     }
 
-    /// What was added to the initramfs, as zstd and cpio read it: it begins at a multiple of 4 behind what was there.
+    /// The names in what was added to the initramfs.
     func addedToInitramfs(_ file: String) throws -> [String] {
         let copy = directory.file("initramfs")
         try Tool.check("debugfs", ["-R", "dump \(file) \(copy)", try extract()])
-        let original = try #require(fileSize(directory.file("tree") + file))
-        #expect(try contents(of: copy).starts(with: try contents(of: directory.file("tree") + file)))
-        let start = (original + 3) / 4 * 4 + 1
-        let list = try Tool.check("sh", ["-c", "tail -c +\(start) \(copy) | zstd -dc | cpio --quiet -t"])
+        return try unpackAddition(copy, of: file, as: "t")
+    }
+
+    /// Has cpio do `action` with what was added to the initramfs of which `copy` is one: behind what was there, at a multiple
+    /// of 4.
+    @discardableResult
+    func unpackAddition(_ copy: String, of file: String, as action: String) throws -> [String] {
+        let original = try contents(of: tree + file)
+        let changed = try contents(of: copy)
+        #expect(changed.starts(with: original))
+        let addition = changed.dropFirst((original.count + 3) / 4 * 4)
+        let program = addition.starts(with: [0x1F, 0x8B]) ? "gzip" : "zstd"
+        let path = try directory.write(Array(addition), to: "addition")
+        let list = try Tool.check("sh", ["-c", "\(program) -dc < \(path) | cpio --quiet -\(action)"])
         return list.split(separator: "\n").map(String.init)
+    }
+
+    /// The root's files, as debugfs copies them to a new directory.
+    func copyFiles(to path: String) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try Tool.check("debugfs", ["-R", "rdump / \(path)", try extract()])
     }
 
     private func extract() throws -> String {

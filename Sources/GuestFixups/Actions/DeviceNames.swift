@@ -24,46 +24,76 @@ struct DeviceNames {
         ("/etc/dracut.conf.d", ".conf"), ("/etc/default/grub.d", ".cfg"),
     ]
 
+    private let files: [String]
+    private let ambiguity: DeviceAmbiguity
+
+    /// Reads all names before the first is rewritten: they tell together which disks the guest knows.
+    init(machine: Machine, editor: GuestEditor, rootIsFoundByKernel: Bool) throws(GuestError) {
+        self.machine = machine
+        self.editor = editor
+        self.rootIsFoundByKernel = rootIsFoundByKernel
+        files = try Self.commandLinePaths(editor.tree)
+        ambiguity = try Self.survey(files, editor.tree)
+    }
+
     func run() throws(GuestError) {
-        let files = try commandLinePaths()
-        let ambiguity = try survey(files)
-        try rewriteFields("/etc/fstab", field: 0, ambiguity)
-        try rewriteFields("/etc/crypttab", field: 1, ambiguity)
-        for path in files { try rewriteCommandLines(path, ambiguity) }
+        for table in DeviceTable.allCases {
+            guard let bytes = try editor.tree.configuration(table.path) else { continue }
+            let edited = rewrite(table, bytes, in: table.path, matters: true)
+            try editor.replace(table.path, with: edited, reason: Self.reason)
+        }
+        for path in files { try rewriteCommandLines(path) }
+    }
+
+    /// The copies that an initramfs has, of which none keeps the guest from booting: what the loader says comes first.
+    var initramfsEdits: [InitramfsEdit] {
+        DeviceTable.allCases.map { table in
+            InitramfsEdit(isFor: { "/\($0)" == table.path }) { name, bytes in
+                rewrite(table, bytes, in: "\(name) in the initramfs", matters: false)
+            }
+        } + [
+            InitramfsEdit(isFor: Self.isCommandLine) { name, bytes in
+                rewriteParameters(bytes, in: "\(name) in the initramfs", matters: false)
+            }
+        ]
+    }
+
+    /// dracut's parts of the command line (dracut.cmdline(7)), and where initramfs-tools remembers the space to resume from.
+    private static func isCommandLine(_ path: String) -> Bool {
+        path == "etc/cmdline" || path.hasPrefix("etc/cmdline.d/") || path.hasPrefix("conf/conf.d/")
     }
 
     /// Without symbolic links, each once: `/etc/sysconfig/grub` and others lead to the same file.
-    private func commandLinePaths() throws(GuestError) -> [String] {
-        var paths = Self.commandLineFiles
-        for (directory, suffix) in Self.commandLineDirectories {
-            paths += try editor.tree.files(in: directory, suffix: suffix)
+    private static func commandLinePaths(_ tree: GuestTree) throws(GuestError) -> [String] {
+        var paths = commandLineFiles
+        for (directory, suffix) in commandLineDirectories {
+            paths += try tree.files(in: directory, suffix: suffix)
         }
         for esp in ["/boot/efi/EFI", "/efi/EFI", "/boot/EFI"] {
-            for vendor in try editor.tree.names(in: esp) {
+            for vendor in try tree.names(in: esp) {
                 paths += ["\(esp)/\(vendor)/grub.cfg", "\(esp)/\(vendor)/grub.conf"]
             }
         }
         var found: [String] = []
         for path in paths {
-            guard let location = try editor.tree.find(path), !found.contains(location.path) else { continue }
+            guard let location = try tree.find(path), !found.contains(location.path) else { continue }
             found.append(location.path)
         }
         return found
     }
 
-    /// Reads all names before the first is rewritten: they tell together which disks the guest knows.
-    private func survey(_ files: [String]) throws(GuestError) -> DeviceAmbiguity {
+    private static func survey(_ files: [String], _ tree: GuestTree) throws(GuestError) -> DeviceAmbiguity {
         var ambiguity = DeviceAmbiguity()
-        for (path, field) in [("/etc/fstab", 0), ("/etc/crypttab", 1)] {
-            guard let bytes = try editor.tree.configuration(path) else { continue }
-            _ = TextEdit.mapFields(bytes, field: field) { fields in
-                ambiguity.add(DeviceName(fields[field]))
+        for table in DeviceTable.allCases {
+            guard let bytes = try tree.configuration(table.path) else { continue }
+            _ = table.mapDevices(bytes) { device, _ in
+                ambiguity.add(DeviceName(device))
                 return nil
             }
         }
         for path in files {
-            guard let bytes = try editor.tree.configuration(path) else { continue }
-            _ = TextEdit.mapParameters(bytes, Self.parameters) { _, value in
+            guard let bytes = try tree.configuration(path) else { continue }
+            _ = TextEdit.mapParameters(bytes, parameters) { _, value in
                 ambiguity.add(DeviceName(value))
                 return nil
             }
@@ -72,7 +102,7 @@ struct DeviceNames {
     }
 
     /// The volume that `name` means; nil, with a note, if nothing tells.
-    private func volume(_ name: DeviceName, in path: String, _ ambiguity: DeviceAmbiguity, matters: Bool) -> Volume? {
+    private func volume(_ name: DeviceName, in path: String, matters: Bool) -> Volume? {
         guard name.dependsOnHardware else { return nil }
         if !ambiguity.isAmbiguous(name), let volume = machine.volume(name) { return volume }
         editor.note(
@@ -82,36 +112,37 @@ struct DeviceNames {
         return nil
     }
 
-    /// Rewrites field number `field` of every line.
-    private func rewriteFields(_ path: String, field: Int, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
-        guard let bytes = try editor.tree.configuration(path) else { return }
-        let edited = TextEdit.mapFields(bytes, field: field) { fields in
+    private func rewrite(_ table: DeviceTable, _ bytes: [UInt8], in path: String, matters: Bool) -> [UInt8] {
+        table.mapDevices(bytes) { device, fields in
             let options = fields.count > 3 ? fields[3].split(separator: ",") : []
-            let isNeeded = !options.contains("noauto") && !options.contains("nofail")
-            guard let volume = volume(DeviceName(fields[field]), in: path, ambiguity, matters: isNeeded) else {
-                return nil
-            }
+            let isNeeded = matters && !options.contains("noauto") && !options.contains("nofail")
+            guard let volume = volume(DeviceName(device), in: path, matters: isNeeded) else { return nil }
+            // What is encrypted with a new key at each boot has no identifier of its own that would last.
+            if table == .crypttab { return volume.type == "crypto_LUKS" ? volume.stableName : volume.partitionName }
             // Of another type than the disk has: it is another disk.
-            let type = fields.count > 2 && path == "/etc/fstab" ? fields[2] : "auto"
+            let type = fields.count > 2 ? fields[2] : "auto"
             guard volume.isOfType(type) else {
                 editor.note(
                     FixupNote(
-                        .deviceNameKept, "\(path) says that \(fields[field]) is \(type), but \(volume.name) is not",
+                        .deviceNameKept, "\(path) says that \(device) is \(type), but \(volume.name) is not",
                         isProblem: isNeeded))
                 return nil
             }
             return volume.stableName
         }
-        try editor.replace(path, with: edited, reason: Self.reason)
     }
 
     /// Rewrites what `root=`, `resume=` and their kin name.
-    private func rewriteCommandLines(_ path: String, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
-        guard let bytes = try editor.tree.configuration(path) else { return }
-        let edited = TextEdit.mapParameters(bytes, Self.parameters) { parameter, value in
-            guard let volume = volume(DeviceName(value), in: path, ambiguity, matters: true) else { return nil }
+    private func rewriteParameters(_ bytes: [UInt8], in path: String, matters: Bool) -> [UInt8] {
+        TextEdit.mapParameters(bytes, Self.parameters) { parameter, value in
+            guard let volume = volume(DeviceName(value), in: path, matters: matters) else { return nil }
             return parameter == "root" && rootIsFoundByKernel ? volume.partitionName : volume.stableName
         }
+    }
+
+    private func rewriteCommandLines(_ path: String) throws(GuestError) {
+        guard let bytes = try editor.tree.configuration(path) else { return }
+        let edited = rewriteParameters(bytes, in: path, matters: true)
         // GRUB's environment block has 1024 bytes, whatever is in it.
         let sized = path.hasSuffix("/grubenv") ? TextEdit.environmentBlock(edited, size: bytes.count) : edited
         guard let sized else {

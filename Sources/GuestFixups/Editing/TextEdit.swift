@@ -14,13 +14,17 @@ enum TextEdit {
     }
 
     /// Replaces the value of each `NAME=value` whose name is one of `names`, wherever in a line it is: a kernel's command line is
-    /// inside quotes in one file and behind a word in another. Comments are left alone.
+    /// inside quotes in one file and behind a word in another. Comments are left alone, but the one of which Debian's update-grub
+    /// makes the entries of GRUB 1.
     static func mapParameters(
         _ bytes: [UInt8], _ names: [String], _ body: (_ name: String, _ value: String) -> String?
     ) -> [UInt8] {
         let ends: Set<UInt8> = Set(" \t\r\"'\\;,".utf8)
         return mapLines(bytes) { line in
-            guard line.drop(while: isBlank).first != UInt8(ascii: "#") else { return line }
+            guard line.drop(while: isBlank).first != UInt8(ascii: "#") || line.starts(with: Array("# kopt=".utf8))
+            else {
+                return line
+            }
             var result: [UInt8] = []
             var position = line.startIndex
             while position < line.endIndex {
