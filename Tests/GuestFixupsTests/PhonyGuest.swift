@@ -11,12 +11,12 @@ struct PhonyGuest {
     private static let partitionStart = 1 << 20
     private static let partitionSize = 32 << 20
 
-    let directory: TemporaryDirectory
+    private let tree: PhonyTree
+    /// The disk's image.
     let path: String
 
-    /// What is below the root.
-    private let tree: String
-    let kernels: [PhonyKernel]
+    var directory: TemporaryDirectory { tree.directory }
+    var kernels: [PhonyKernel] { tree.kernels }
 
     /// - Parameters:
     ///   - files: contents by path. A content that begins with `→ ` is a symbolic link.
@@ -25,24 +25,12 @@ struct PhonyGuest {
         try self.init(files, kernels: [PhonyKernel(version: kernel, initramfs: initramfs, builtIn: ["virtio_scsi"])])
     }
 
-    /// - Parameters:
-    ///   - files: contents by path. A content that begins with `→ ` is a symbolic link.
-    ///   - initramfsFiles: of every kernel's initramfs.
     init(_ files: [String: String], kernels: [PhonyKernel], initramfsFiles: [String: String] = [:]) throws {
-        directory = try TemporaryDirectory()
-        self.kernels = kernels
-        tree = directory.file("tree")
-        path = directory.file("disk.raw")
-        for (path, content) in files.merging(["/bin/sh": ""], uniquingKeysWith: { given, _ in given }) {
-            try Self.put(content, at: tree + path)
-        }
-        for kernel in kernels {
-            try addModules(kernel)
-            try addInitramfs(kernel, initramfsFiles)
-        }
+        tree = try PhonyTree(files, kernels: kernels, initramfsFiles: initramfsFiles)
+        path = tree.directory.file("disk.raw")
         let filesystem = directory.file("root.ext4")
         try Tool.check(
-            "mke2fs", ["-q", "-t", "ext4", "-U", Self.rootUUID, "-d", tree, filesystem, "\(Self.partitionSize >> 10)k"])
+            "mke2fs", ["-q", "-t", "ext4", "-U", Self.rootUUID, "-d", tree.path, filesystem, "\(Self.partitionSize >> 10)k"])
         let table = try directory.write(
             Array(
                 "label: dos\nlabel-id: 0x76327663\nsize=\(Self.partitionSize / 512), type=83, bootable\nsize=2048, type=82\n"
@@ -56,48 +44,6 @@ struct PhonyGuest {
         try Tool.check(
             "dd", ["if=\(filesystem)", "of=\(path)", "bs=1M", "seek=1", "conv=notrunc", "status=none"])
         try Tool.check("dd", ["if=\(swap)", "of=\(path)", "bs=1M", "seek=33", "conv=notrunc", "status=none"])
-    }
-
-    private static func put(_ content: String, at path: String) throws {
-        let parent = URL(filePath: path).deletingLastPathComponent()
-        try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
-        if content.hasPrefix("→ ") {
-            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: String(content.dropFirst(2)))
-        } else {
-            try Data(content.utf8).write(to: URL(filePath: path))
-        }
-    }
-
-    /// Modules need not be programs to be copied.
-    private func addModules(_ kernel: PhonyKernel) throws {
-        let modules = "\(tree)/lib/modules/\(kernel.version)"
-        for name in kernel.modules { try Self.put("module \(name)", at: "\(modules)/\(kernel.file(name))") }
-        try Self.put(kernel.index, at: "\(modules)/modules.dep")
-        try Self.put(kernel.builtIn.map { "kernel/drivers/\($0).ko\n" }.joined(), at: "\(modules)/modules.builtin")
-        try Self.put("the binary index", at: "\(modules)/modules.dep.bin")
-        let configuration = kernel.reads.map { "CONFIG_RD_\($0)=y\n" }.joined()
-        try Self.put(configuration, at: "\(tree)/boot/config-\(kernel.version)")
-        try Self.put("a kernel", at: tree + (kernel.image ?? "/boot/vmlinuz-\(kernel.version)"))
-    }
-
-    private func addInitramfs(_ kernel: PhonyKernel, _ files: [String: String]) throws {
-        guard let initramfs = kernel.initramfs else { return }
-        let content = directory.file("content")
-        for directory in ["usr/lib/modules/\(kernel.version)", "etc/systemd/network"] {
-            try FileManager.default.createDirectory(
-                atPath: "\(content)/\(directory)", withIntermediateDirectories: true)
-        }
-        try Self.put("→ usr/lib", at: "\(content)/lib")
-        try Self.put("→ usr/bin", at: "\(content)/bin")
-        let skeleton = Dictionary(uniqueKeysWithValues: (["/init"] + kernel.skeleton).map { ($0, "") })
-        for (path, text) in skeleton.merging(files, uniquingKeysWith: { $1 }) { try Self.put(text, at: content + path) }
-        let parent = URL(filePath: tree + initramfs).deletingLastPathComponent()
-        try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
-        let script = """
-            set -e; cd \(content); find . | LC_ALL=C sort | cpio --quiet -o -H newc | gzip -n > \(tree)\(initramfs)
-            cd ..; rm -r \(content)
-            """
-        try Tool.check("sh", ["-c", script])
     }
 
     /// Fixes it, in the file. Its disk is given up if that fails in the middle.
@@ -129,7 +75,7 @@ struct PhonyGuest {
     /// of 4.
     @discardableResult
     func unpackAddition(_ copy: String, of file: String, as action: String) throws -> [String] {
-        let original = try contents(of: tree + file)
+        let original = try contents(of: tree.path + file)
         let changed = try contents(of: copy)
         #expect(changed.starts(with: original))
         let addition = changed.dropFirst((original.count + 3) / 4 * 4)
