@@ -7,12 +7,21 @@ package import GuestDisk
 /// not kept.
 package struct Fixup {
     package var manifests: ManifestSet
-    /// Names of interfaces that the user or the machine's description demands.
+    /// What becomes of the names of interfaces.
+    package enum InterfaceNaming: String, Sendable, CaseIterable {
+        /// Those that there were stay.
+        case keep
+        /// Those in ``Fixup/bindings`` are new ones, which the guest's configuration gets; others stay.
+        case rename
+        /// Those that the new hardware gives, but for ``Fixup/bindings``.
+        case none
+    }
+
+    package var interfaceNaming = InterfaceNaming.keep
+    /// Names of interfaces that the user demands.
     package var bindings: [NameBinding] = []
     /// The machine's network adapters, as far as its description tells.
     package var adapters: [NetworkAdapter] = []
-    /// Whether interfaces keep their names.
-    package var keepsInterfaceNames = true
 
     package init(manifests: ManifestSet) {
         self.manifests = manifests
@@ -45,9 +54,14 @@ package struct Fixup {
         notes += guest.problems.map { FixupNote(.unreadableVolume, $0, isProblem: true) }
         let editor = GuestEditor(guest.tree)
         for note in notes { editor.note(note) }
-        let bindings = try decideNames(guest, editor)
+        var matching: [Manifest] = []
+        for manifest in manifests.manifests where try manifest.match.matches(guest, machine) {
+            matching.append(manifest)
+        }
+        let (bindings, renaming) = try decideNames(guest, matching, editor)
+        try RenamedInterfaces(renaming: renaming, editor: editor).run()
         var initramfs = InitramfsWishes()
-        for manifest in manifests.manifests where try manifest.match.matches(guest) {
+        for manifest in matching {
             for action in manifest.actions {
                 try apply(action, of: manifest, to: guest, machine, bindings, editor, &initramfs)
             }
@@ -58,12 +72,23 @@ package struct Fixup {
         return FixupReport(guest: guest, changes: editor.changes, notes: editor.notes)
     }
 
-    private func decideNames(_ guest: LinuxGuest, _ editor: GuestEditor) throws(GuestError) -> [NameBinding] {
-        guard keepsInterfaceNames else { return bindings }
+    /// - Returns: how interfaces are bound to names, and which get other ones.
+    private func decideNames(
+        _ guest: LinuxGuest, _ matching: [Manifest], _ editor: GuestEditor
+    ) throws(GuestError) -> (bindings: [NameBinding], renaming: InterfaceRenaming) {
+        guard interfaceNaming != .none else { return (bindings, InterfaceRenaming()) }
         let interfaces = try NetworkConfiguration.interfaces(of: guest.tree)
-        let decided = NameBinding.decide(wanted: bindings, adapters: adapters, interfaces: interfaces)
-        for note in decided.notes { editor.note(note) }
-        return decided.bindings
+        // The user's word comes before a rule's.
+        var new = interfaceNaming == .rename ? bindings : []
+        for case .renameInterfaces(let names) in matching.flatMap(\.actions) {
+            new += names.filter { name in !(bindings + new).contains { $0.match == name.match } }
+        }
+        let wanted = interfaceNaming == .rename ? [] : bindings
+        let decided = NameBinding.decide(wanted: wanted, adapters: adapters, interfaces: interfaces)
+        let planned = InterfaceRenaming.plan(wanted: new, kept: decided.bindings, interfaces: interfaces)
+        let isGuessed = planned.bindings.contains { $0.match == .onlyInterface }
+        for note in decided.notes.filter({ $0.code != .advice || isGuessed }) + planned.notes { editor.note(note) }
+        return (planned.bindings, planned.renaming)
     }
 
     private func apply(
@@ -79,6 +104,10 @@ package struct Fixup {
             try names.run()
             initramfs.edits += names.initramfsEdits
         case .pinInterfaceNames: try PinnedNames(bindings: bindings, editor: editor).run()
+        // Done already: all rules must have known which names there will be.
+        case .renameInterfaces: break
+        case .replaceParameter(let name, let values, let value):
+            try KernelParameters(editor: editor).replace(name, values, with: value, reason: manifest.summary)
         case .writeFile(let path, let content, let permissions):
             try files.write(path, content, permissions: permissions)
         case .appendLines(let path, let lines): try files.append(lines, to: path)

@@ -30,7 +30,8 @@ struct FirstBootTests {
     private func guest(_ builder: PhonyKernel.Builder, _ files: [String: String]) throws -> PhonyTree {
         try PhonyTree(
             [
-                "/etc/os-release": "ID=rhel\nVERSION_ID=9.4\n", "/etc/fstab": "UUID=\(Self.uuid) / btrfs defaults 0 0\n",
+                "/etc/os-release": "ID=rhel\nVERSION_ID=9.4\n",
+                "/etc/fstab": "UUID=\(Self.uuid) / btrfs defaults 0 0\n",
                 "/etc/gone": "x", "/usr/bin/dracut": "", "/usr/lib/systemd/systemd": "",
                 "/usr/lib/systemd/network/99-default.link": "",
                 "/boot/loader/entries/a.conf": "linux /vmlinuz-\(Self.kernel)\ninitrd /initramfs.img\n",

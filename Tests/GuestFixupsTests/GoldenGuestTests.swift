@@ -29,6 +29,7 @@ import Testing
         try guest.fix {
             $0.adapters = file.adapters
             $0.bindings = file.bindings
+            $0.interfaceNaming = file.naming
         }
     }
 

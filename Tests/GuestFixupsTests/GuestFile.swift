@@ -10,6 +10,7 @@ struct GuestFile {
     private(set) var kernels: [PhonyKernel] = []
     private(set) var adapters: [NetworkAdapter] = []
     private(set) var bindings: [NameBinding] = []
+    private(set) var naming = Fixup.InterfaceNaming.keep
 
     struct Mistake: Error {
         var file: String
@@ -63,6 +64,9 @@ struct GuestFile {
         case "nic:" where words.count == 3:
             guard let binding = NameBinding(address: words[1], name: words[2]) else { fallthrough }
             bindings.append(binding)
+        case "nic-names:" where words.count == 2:
+            guard let naming = Fixup.InterfaceNaming(rawValue: words[1]) else { fallthrough }
+            self.naming = naming
         default: throw Mistake(file: name, line: line)
         }
     }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ManifestTests {
     @Test func theBuiltInManifestsAreSound() throws {
         let manifests = try ManifestSet.builtIn()
-        #expect(manifests.count == 7)
+        #expect(manifests.count == 12)
         #expect(Set(manifests.map(\.name)).count == manifests.count)
     }
 

@@ -30,7 +30,8 @@ struct PhonyGuest {
         path = tree.directory.file("disk.raw")
         let filesystem = directory.file("root.ext4")
         try Tool.check(
-            "mke2fs", ["-q", "-t", "ext4", "-U", Self.rootUUID, "-d", tree.path, filesystem, "\(Self.partitionSize >> 10)k"])
+            "mke2fs",
+            ["-q", "-t", "ext4", "-U", Self.rootUUID, "-d", tree.path, filesystem, "\(Self.partitionSize >> 10)k"])
         let table = try directory.write(
             Array(
                 "label: dos\nlabel-id: 0x76327663\nsize=\(Self.partitionSize / 512), type=83, bootable\nsize=2048, type=82\n"

@@ -10,7 +10,7 @@ import Testing
     private static let uuid = "UUID=\(PhonyGuest.rootUUID)"
     private static let swap = "UUID=\(PhonyGuest.swapUUID)"
     private static let link = """
-        # Made by v2v-convert: keeps the name that the interface had before the migration.
+        # Made by v2v-convert: the guest knows the interface by this name.
         [Match]
         MACAddress=00:50:56:aa:bb:cc
 

@@ -11,19 +11,6 @@ struct DeviceNames {
     private static let reason = "a device's name would be another on virtio"
     private static let parameters = ["root", "resume", "RESUME", "real_root", "rootfs"]
 
-    /// Where in files the kernel's command line is: the loader's own configuration, and what it is made from.
-    private static let commandLineFiles = [
-        "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/custom.cfg", "/boot/grub2/custom.cfg",
-        "/boot/grub/grub.conf", "/boot/grub/menu.lst", "/boot/extlinux/extlinux.conf", "/boot/syslinux/syslinux.cfg",
-        "/boot/grub2/grubenv", "/boot/grub/grubenv", "/etc/default/grub", "/etc/grub.d/40_custom",
-        "/etc/kernel/cmdline",
-        "/etc/initramfs-tools/conf.d/resume", "/etc/sysconfig/bootloader",
-    ]
-    private static let commandLineDirectories = [
-        ("/boot/loader/entries", ".conf"), ("/boot/efi/loader/entries", ".conf"), ("/efi/loader/entries", ".conf"),
-        ("/etc/dracut.conf.d", ".conf"), ("/etc/default/grub.d", ".cfg"),
-    ]
-
     private let files: [String]
     private let ambiguity: DeviceAmbiguity
 
@@ -32,7 +19,7 @@ struct DeviceNames {
         self.machine = machine
         self.editor = editor
         self.rootIsFoundByKernel = rootIsFoundByKernel
-        files = try Self.commandLinePaths(editor.tree)
+        files = try CommandLineFiles.paths(in: editor.tree)
         ambiguity = try Self.survey(files, editor.tree)
     }
 
@@ -61,25 +48,6 @@ struct DeviceNames {
     /// dracut's parts of the command line (dracut.cmdline(7)), and where initramfs-tools remembers the space to resume from.
     private static func isCommandLine(_ path: String) -> Bool {
         path == "etc/cmdline" || path.hasPrefix("etc/cmdline.d/") || path.hasPrefix("conf/conf.d/")
-    }
-
-    /// Without symbolic links, each once: `/etc/sysconfig/grub` and others lead to the same file.
-    private static func commandLinePaths(_ tree: GuestTree) throws(GuestError) -> [String] {
-        var paths = commandLineFiles
-        for (directory, suffix) in commandLineDirectories {
-            paths += try tree.files(in: directory, suffix: suffix)
-        }
-        for esp in ["/boot/efi/EFI", "/efi/EFI", "/boot/EFI"] {
-            for vendor in try tree.names(in: esp) {
-                paths += ["\(esp)/\(vendor)/grub.cfg", "\(esp)/\(vendor)/grub.conf"]
-            }
-        }
-        var found: [String] = []
-        for path in paths {
-            guard let location = try tree.find(path), !found.contains(location.path) else { continue }
-            found.append(location.path)
-        }
-        return found
     }
 
     private static func survey(_ files: [String], _ tree: GuestTree) throws(GuestError) -> DeviceAmbiguity {
@@ -143,13 +111,7 @@ struct DeviceNames {
     private func rewriteCommandLines(_ path: String) throws(GuestError) {
         guard let bytes = try editor.tree.configuration(path) else { return }
         let edited = rewriteParameters(bytes, in: path, matters: true)
-        // GRUB's environment block has 1024 bytes, whatever is in it.
-        let sized = path.hasSuffix("/grubenv") ? TextEdit.environmentBlock(edited, size: bytes.count) : edited
-        guard let sized else {
-            editor.note(FixupNote(.fileNotChanged, "\(path) has no room for longer device names", isProblem: true))
-            return
-        }
-        try editor.replace(path, with: sized, reason: Self.reason)
+        try CommandLineFiles.replace(path, bytes, with: edited, reason: Self.reason, editor)
     }
 }
 

@@ -51,13 +51,24 @@ struct FileActions {
         try editor.discard(path, reason: manifest.summary) { skipped("\(path) can't be removed: \($0)") }
     }
 
-    /// Removes the links by which targets want the unit, as `systemctl disable` does.
+    /// Removes the links by which targets want the unit, as `systemctl disable` does, and those by which runlevels start the script
+    /// of the same name.
     func disable(_ unit: String) throws(GuestError) {
         let directory = "/etc/systemd/system"
         for name in try editor.tree.names(in: directory)
         where name.hasSuffix(".wants") || name.hasSuffix(".requires") {
             let path = "\(directory)/\(name)/\(unit)"
             if try editor.tree.find(path, followsLast: false) != nil { try remove(path) }
+        }
+        guard unit.hasSuffix(".service") else { return }
+        let script = unit.dropLast(".service".count)
+        for level in ["2", "3", "4", "5", "S"] {
+            // Where RHEL has /etc/rc.d, /etc/rcN.d leads there.
+            let directory = "/etc/rc\(level).d"
+            for name in try editor.tree.names(in: directory)
+            where name.hasPrefix("S") && name.dropFirst().drop(while: \.isNumber) == script {
+                try remove("\(directory)/\(name)")
+            }
         }
     }
 

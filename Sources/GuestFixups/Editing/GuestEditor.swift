@@ -141,7 +141,10 @@ package final class GuestEditor {
         _ path: String, _ bytes: [UInt8], permissions: UInt16 = 0o644, reason: String,
         otherwise: (GuestError) -> FixupNote
     ) throws(GuestError) {
-        guard let refusal = try create(path, bytes, permissions: permissions, reason: reason) else { return }
+        guard let refusal = try create(path, bytes, permissions: permissions, reason: reason) else {
+            postponed.removeAll { $0.path == path }
+            return
+        }
         guard refusal.code == .unsupported, try tree.find(path, followsLast: false) == nil else {
             return note(otherwise(refusal))
         }

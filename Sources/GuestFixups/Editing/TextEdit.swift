@@ -65,9 +65,14 @@ enum TextEdit {
         if rest.starts(with: Array("export ".utf8)) { rest = rest.dropFirst("export ".utf8.count).drop(while: isBlank) }
         guard rest.starts(with: Array("\(variable)=".utf8)) else { return nil }
         rest = rest.dropFirst(variable.utf8.count + 1)
-        if let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
+        // Bash has lists: `NAME=(a b)`.
+        let ends: [UInt8: UInt8] = [
+            UInt8(ascii: "\""): UInt8(ascii: "\""), UInt8(ascii: "'"): UInt8(ascii: "'"),
+            UInt8(ascii: "("): UInt8(ascii: ")"),
+        ]
+        if let first = rest.first, let last = ends[first] {
             rest = rest.dropFirst()
-            guard let end = rest.firstIndex(of: quote) else { return nil }
+            guard let end = rest.firstIndex(of: last) else { return nil }
             return rest.startIndex..<end
         }
         let word = rest.prefix { !isBlank($0) && $0 != UInt8(ascii: "\r") }

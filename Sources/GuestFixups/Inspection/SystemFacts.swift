@@ -33,6 +33,9 @@ struct SystemFacts {
         ("cloud-init", ["/usr/bin/cloud-init"]),
     ]
 
+    /// What rules can ask for.
+    static let matchable = tools + initramfsTools
+
     func first(_ signs: Signs) -> String? { signs.first(where: isThere)?.name }
 
     func all(_ signs: Signs) -> [String] { signs.filter(isThere).map(\.name) }

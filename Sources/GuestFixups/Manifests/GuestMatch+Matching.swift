@@ -1,7 +1,12 @@
 import GuestDisk
 
 extension GuestMatch {
-    func matches(_ guest: LinuxGuest) throws(GuestError) -> Bool {
+    func matches(_ guest: LinuxGuest, _ machine: Machine) throws(GuestError) -> Bool {
+        if let firmware, firmware != SystemFacts.firmware(machine) { return false }
+        if !tools.isEmpty {
+            let facts = SystemFacts(tree: guest.tree)
+            guard facts.all(SystemFacts.matchable).contains(where: tools.contains) else { return false }
+        }
         if !distributions.isEmpty {
             guard let release = guest.release, distributions.contains(where: release.isLike) else { return false }
         }
