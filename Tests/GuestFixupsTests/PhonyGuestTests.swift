@@ -250,6 +250,24 @@ import Testing
         #expect(try guest.check().status == 0)
     }
 
+    @Test func rulesAskForFirmwareAndTools() throws {
+        let kernel = "6.1.0-1-amd64"
+        let guest = try PhonyGuest(
+            ["/etc/debian_version": "12.5\n", "/etc/hosts": "", "/usr/bin/vmtoolsd": "", "/usr/sbin/mkinitramfs": ""],
+            kernel: kernel, initramfs: "/boot/initrd.img-\(kernel)")
+        let conditions = [
+            "firmware: bios", "firmware: uefi", "tool: open-vm-tools", "tool: [xen-guest, initramfs-tools]",
+            "tool: dracut",
+        ]
+        let manifests = try conditions.enumerated().map { number, condition in
+            try Manifest(
+                "schema: 1\nname: m\(number)\nsummary: s\nmatch: {\(condition)}\nactions:\n  - append-lines: "
+                    + "{path: /etc/hosts, lines: '\(number)'}", file: "m.yaml")
+        }
+        _ = try guest.fix { $0.manifests = ManifestSet(manifests) }
+        #expect(try guest.content("/etc/hosts") == "0\n2\n3\n")
+    }
+
     @Test func aDiskWithoutASystemIsLeftAlone() throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("empty")

@@ -73,6 +73,7 @@ struct InitramfsModules {
             fail(kernel, "\(path): \(error)")
             return false
         }
+        tellAwaited(image, kernel)
         tell(addition.modules.presence.filter { $0.presence == .missing }.map(\.name), of: kernel, "does not have")
         guard !addition.isEmpty, !image.has(addition) else { return hook != nil }
         if let refusal = try add(addition, to: image, at: location, kernel) {
@@ -80,6 +81,19 @@ struct InitramfsModules {
             return false
         }
         return hook != nil
+    }
+
+    /// dracut, when it builds for the hardware that there is, waits for devices by name until they are there (`wait_for_dev`), by
+    /// UUID as a rule. Files can't be taken out of an initramfs.
+    private func tellAwaited(_ image: InitramfsImage, _ kernel: GuestKernel) {
+        for entry in image.segments.flatMap(\.entries) {
+            guard let name = entry.path.split(separator: "/").last, name.hasPrefix("devexists-"), name.hasSuffix(".sh")
+            else { continue }
+            let device = DeviceName(DeviceName.unescaped(String(name.dropFirst("devexists-".count).dropLast(3))))
+            if device.dependsOnHardware {
+                fail(kernel, "its initramfs waits for \(device.text); build it again in the guest, with dracut -N")
+            }
+        }
     }
 
     /// The files of the initramfs that the edits change.
