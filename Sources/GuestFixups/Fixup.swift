@@ -7,12 +7,21 @@ package import GuestDisk
 /// not kept.
 package struct Fixup {
     package var manifests: ManifestSet
-    /// Names of interfaces that the user or the machine's description demands.
+    /// What becomes of the names of interfaces.
+    package enum InterfaceNaming: String, Sendable, CaseIterable {
+        /// Those that there were stay.
+        case keep
+        /// Those in ``Fixup/bindings`` are new ones, which the guest's configuration gets; others stay.
+        case rename
+        /// Those that the new hardware gives, but for ``Fixup/bindings``.
+        case none
+    }
+
+    package var interfaceNaming = InterfaceNaming.keep
+    /// Names of interfaces that the user demands.
     package var bindings: [NameBinding] = []
     /// The machine's network adapters, as far as its description tells.
     package var adapters: [NetworkAdapter] = []
-    /// Whether interfaces keep their names.
-    package var keepsInterfaceNames = true
 
     package init(manifests: ManifestSet) {
         self.manifests = manifests
@@ -45,37 +54,60 @@ package struct Fixup {
         notes += guest.problems.map { FixupNote(.unreadableVolume, $0, isProblem: true) }
         let editor = GuestEditor(guest.tree)
         for note in notes { editor.note(note) }
-        let bindings = try decideNames(guest, editor)
-        for manifest in manifests.manifests where try manifest.match.matches(guest) {
+        var matching: [Manifest] = []
+        for manifest in manifests.manifests where try manifest.match.matches(guest, machine) {
+            matching.append(manifest)
+        }
+        let (bindings, renaming) = try decideNames(guest, matching, editor)
+        try RenamedInterfaces(renaming: renaming, editor: editor).run()
+        var initramfs = InitramfsWishes()
+        for manifest in matching {
             for action in manifest.actions {
-                try apply(action, of: manifest, to: guest, machine, bindings, editor)
+                try apply(action, of: manifest, to: guest, machine, bindings, editor, &initramfs)
             }
         }
+        try finish(initramfs, guest, bindings, editor)
         for problem in guest.tree.problems { editor.note(FixupNote(.unreadableVolume, problem)) }
         try editor.flush()
         return FixupReport(guest: guest, changes: editor.changes, notes: editor.notes, mended: editor.mended)
     }
 
-    private func decideNames(_ guest: LinuxGuest, _ editor: GuestEditor) throws(GuestError) -> [NameBinding] {
-        guard keepsInterfaceNames else { return bindings }
+    /// - Returns: how interfaces are bound to names, and which get other ones.
+    private func decideNames(
+        _ guest: LinuxGuest, _ matching: [Manifest], _ editor: GuestEditor
+    ) throws(GuestError) -> (bindings: [NameBinding], renaming: InterfaceRenaming) {
+        guard interfaceNaming != .none else { return (bindings, InterfaceRenaming()) }
         let interfaces = try NetworkConfiguration.interfaces(of: guest.tree)
-        let decided = NameBinding.decide(wanted: bindings, adapters: adapters, interfaces: interfaces)
-        for note in decided.notes { editor.note(note) }
-        return decided.bindings
+        // The user's word comes before a rule's.
+        var new = interfaceNaming == .rename ? bindings : []
+        for case .renameInterfaces(let names) in matching.flatMap(\.actions) {
+            new += names.filter { name in !(bindings + new).contains { $0.match == name.match } }
+        }
+        let wanted = interfaceNaming == .rename ? [] : bindings
+        let decided = NameBinding.decide(wanted: wanted, adapters: adapters, interfaces: interfaces)
+        let planned = InterfaceRenaming.plan(wanted: new, kept: decided.bindings, interfaces: interfaces)
+        let isGuessed = planned.bindings.contains { $0.match == .onlyInterface }
+        for note in decided.notes.filter({ $0.code != .advice || isGuessed }) + planned.notes { editor.note(note) }
+        return (planned.bindings, planned.renaming)
     }
 
     private func apply(
         _ action: FixupAction, of manifest: Manifest, to guest: LinuxGuest, _ machine: Machine,
-        _ bindings: [NameBinding], _ editor: GuestEditor
+        _ bindings: [NameBinding], _ editor: GuestEditor, _ initramfs: inout InitramfsWishes
     ) throws(GuestError) {
         let files = FileActions(manifest: manifest, editor: editor)
         switch action {
-        case .initramfsModules(let modules):
-            try InitramfsModules(modules: modules, bindings: bindings, guest: guest, editor: editor).run()
+        case .initramfsModules(let modules): initramfs.modules += modules.filter { !initramfs.modules.contains($0) }
         case .rewriteDeviceNames:
             let isFoundByKernel = guest.kernels.contains { $0.image != nil && $0.initramfs == nil }
-            try DeviceNames(machine: machine, editor: editor, rootIsFoundByKernel: isFoundByKernel).run()
+            let names = try DeviceNames(machine: machine, editor: editor, rootIsFoundByKernel: isFoundByKernel)
+            try names.run()
+            initramfs.edits += names.initramfsEdits
         case .pinInterfaceNames: try PinnedNames(bindings: bindings, editor: editor).run()
+        // Done already: all rules must have known which names there will be.
+        case .renameInterfaces: break
+        case .replaceParameter(let name, let values, let value):
+            try KernelParameters(editor: editor).replace(name, values, with: value, reason: manifest.summary)
         case .writeFile(let path, let content, let permissions):
             try files.write(path, content, permissions: permissions)
         case .appendLines(let path, let lines): try files.append(lines, to: path)
@@ -83,7 +115,24 @@ package struct Fixup {
         case .addWords(let path, let variable, let words): try files.addWords(words, to: variable, in: path)
         case .removeFile(let path): try files.remove(path)
         case .disableUnit(let unit): try files.disable(unit)
-        case .lvmDevicesByIdentifier: try LVMDevices(editor: editor).run()
+        case .lvmDevicesByIdentifier:
+            try LVMDevices(editor: editor).run()
+            initramfs.edits.append(LVMDevices.initramfsEdit)
         }
+    }
+
+    /// Changes the initramfs files, last: they carry what the root could not be given.
+    private func finish(
+        _ initramfs: InitramfsWishes, _ guest: LinuxGuest, _ bindings: [NameBinding], _ editor: GuestEditor
+    ) throws(GuestError) {
+        let postponed = editor.postponed
+        var isCarried = false
+        if !initramfs.modules.isEmpty {
+            isCarried = try InitramfsModules(
+                modules: initramfs.modules, bindings: bindings, edits: initramfs.edits,
+                firstBoot: try FirstBoot(postponed, tree: guest.tree), guest: guest, editor: editor
+            ).run()
+        }
+        for change in postponed { editor.note(isCarried ? change.note : change.otherwise) }
     }
 }

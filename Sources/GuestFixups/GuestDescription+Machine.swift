@@ -55,6 +55,9 @@ extension GuestDescription.System {
         kernels = guest.kernels.map {
             GuestDescription.Kernel(version: $0.version, image: $0.image, initramfs: $0.initramfs)
         }
+        auxiliaryImages = guest.auxiliaryImages.map {
+            GuestDescription.AuxiliaryImage(path: $0.path, purpose: $0.purpose.rawValue)
+        }
         interfaces = try NetworkConfiguration.interfaces(of: guest.tree).map {
             GuestDescription.Interface(name: $0.name, address: $0.address, sources: $0.sources, pinned: $0.isPinned)
         }

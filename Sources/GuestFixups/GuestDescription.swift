@@ -68,6 +68,8 @@ public struct GuestDescription: Sendable, Encodable {
         public var clock: String
         /// Installed kernels.
         public var kernels: [Kernel]
+        /// Initramfs files for a rescue or a crash, which stay as they are.
+        public var auxiliaryImages: [AuxiliaryImage]
         /// Ethernet interfaces that the configuration speaks of.
         public var interfaces: [Interface]
         /// What of hypervisors' own tools is installed: `open-vm-tools`, `vmware-tools`, `virtualbox-guest`, `xen-guest`,
@@ -78,6 +80,7 @@ public struct GuestDescription: Sendable, Encodable {
             case root, subvolume, type, distribution, version, name, firmware, bootloader, clock, kernels, interfaces
             case tools
             case initramfsTool = "initramfs-tool"
+            case auxiliaryImages = "auxiliary-images"
         }
     }
 
@@ -99,6 +102,14 @@ public struct GuestDescription: Sendable, Encodable {
         public var message: String
         /// Whether a fixup mends it.
         public var mended: Bool
+    }
+
+    /// An initramfs that a kernel is not booted with as a rule.
+    public struct AuxiliaryImage: Sendable, Encodable {
+        /// As the guest sees it.
+        public var path: String
+        /// `rescue` or `kdump`.
+        public var purpose: String
     }
 
     /// An Ethernet interface.

@@ -27,6 +27,9 @@ package struct CPIOEntry: Equatable, Sendable {
         case regular, directory, symbolicLink, other
     }
 
+    /// The name relative to the root of the initramfs, without `./`.
+    package var path: String { name.split(separator: "/").filter { $0 != "." }.joined(separator: "/") }
+
     package var kind: Kind {
         switch mode & Self.typeMask {
         case Self.regularType: .regular

@@ -18,20 +18,30 @@ package struct InitramfsImage: Sendable {
     package let problem: GuestError?
     /// What the archives but our own make together.
     package let layout: InitramfsLayout
+    /// The contents that were to be kept, by paths, as the archives but our own make them together.
+    package let contents: [String: [UInt8]]
 
     /// Finds the archives and lists what is in them; no more of them is kept than that.
-    /// - Parameter limits: of what is listed; archives beyond it are a ``problem``.
-    package init(_ bytes: [UInt8], limits: InitramfsLimits = InitramfsLimits()) {
-        var scanner = InitramfsScanner(bytes, limits: limits)
+    /// - Parameters:
+    ///   - limits: of what is listed and kept; archives beyond it are a ``problem``.
+    ///   - keeping: whether the content of the file at `path` is kept; large ones (64 KiB) never are.
+    package init(
+        _ bytes: [UInt8], limits: InitramfsLimits = InitramfsLimits(),
+        keeping: @escaping (_ path: String) -> Bool = { _ in false }
+    ) {
+        var scanner = InitramfsScanner(bytes, limits: limits, keeping: keeping)
         scanner.run()
         self.bytes = bytes
         segments = scanner.segments
         problem = scanner.problem
         var layout = InitramfsLayout()
+        var contents: [String: [UInt8]] = [:]
         for segment in segments where !segment.isOwn {
             for entry in segment.entries { layout.add(entry) }
+            contents.merge(segment.contents) { $1 }
         }
         self.layout = layout
+        self.contents = contents
     }
 
     /// The compressions that the guest's kernel can read.

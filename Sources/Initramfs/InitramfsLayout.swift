@@ -14,7 +14,7 @@ package struct InitramfsLayout: Sendable {
 
     /// Unpacks another entry; one of the same name is replaced.
     mutating func add(_ entry: CPIOEntry) {
-        let path = Self.components(entry.name).joined(separator: "/")
+        let path = entry.path
         guard !path.isEmpty else { return }
         nodes[path] =
             switch entry.kind {

@@ -4,12 +4,14 @@ import GuestDisk
 struct InitramfsScanner {
     private let bytes: [UInt8]
     private var left: InitramfsLimits
+    private let keeps: (_ path: String) -> Bool
     private(set) var segments: [InitramfsSegment] = []
     private(set) var problem: GuestError?
 
-    init(_ bytes: [UInt8], limits: InitramfsLimits) {
+    init(_ bytes: [UInt8], limits: InitramfsLimits, keeping: @escaping (_ path: String) -> Bool) {
         self.bytes = bytes
         left = limits
+        keeps = keeping
     }
 
     mutating func run() {
@@ -50,7 +52,7 @@ struct InitramfsScanner {
         let position = positionInStream(at: offset, compression)
         var parser = CPIOParser(
             position: position, stopsAtTrailer: compression == .none,
-            keepsContent: { $0.name == SegmentMarker.name }, onEntry: listing.add)
+            keepsContent: { [keeps] in $0.name == SegmentMarker.name || keeps($0.path) }, onEntry: listing.add)
         if compression == .none {
             try count(try parser.read(input))
             segment.length = min(parser.end, input.count)
@@ -67,6 +69,7 @@ struct InitramfsScanner {
         guard parser.isAtRest else { throw ArchiveProblem("it ends in the middle of a member") }
         left.listing = listing.left
         segment.entries = listing.entries
+        segment.contents = listing.contents
         segment.marker = listing.marker
         return segment
     }

@@ -9,6 +9,8 @@ package struct InitramfsSegment: Sendable {
     package var inflatedLength: Int
     /// In order, without trailers; empty if the compression is one that isn't read.
     package var entries: [CPIOEntry]
+    /// The contents that were to be kept, by paths.
+    var contents: [String: [UInt8]] = [:]
     /// What marks it as ours; nil if it is another's.
     var marker: SegmentMarker?
 

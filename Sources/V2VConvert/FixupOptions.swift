@@ -5,10 +5,21 @@ import GuestFixups
 public struct FixupOptions: Sendable {
     /// Directories with manifests (`*.yaml`) beside the built-in ones, which they replace where they have the same name.
     public var manifestDirectories: [String] = []
-    /// Names of interfaces by their addresses (`00:50:56:01:02:03`), where the guest's configuration does not tell.
+    /// What becomes of the names of interfaces.
+    public enum InterfaceNaming: String, Sendable, CaseIterable {
+        /// Those that they had stay.
+        case keep
+        /// Those in ``FixupOptions/interfaceNames`` are new ones, which the guest's configuration gets; others stay.
+        case rename
+        /// The new hardware gives them.
+        case none
+    }
+
+    /// What becomes of the names of interfaces.
+    public var interfaceNaming = InterfaceNaming.keep
+    /// Names of interfaces by their addresses (`00:50:56:01:02:03`): those that they had, where the guest's configuration does not
+    /// tell, or new ones.
     public var interfaceNames: [String: String] = [:]
-    /// Whether interfaces keep the names that they had.
-    public var keepsInterfaceNames = true
 
     /// The built-in rules, and interfaces that keep their names.
     public init() {}
@@ -34,7 +45,12 @@ public struct FixupOptions: Sendable {
             }
             fixup.bindings.append(binding)
         }
-        fixup.keepsInterfaceNames = keepsInterfaceNames
+        fixup.interfaceNaming =
+            switch interfaceNaming {
+            case .keep: .keep
+            case .rename: .rename
+            case .none: .none
+            }
         return fixup
     }
 }

@@ -12,8 +12,10 @@ struct GuestOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: "Interfaces keep the names that they had (keep), or get those that the new hardware gives (none).")
-    var nicNames: NICNames = .keep
+        help: ArgumentHelp(
+            "Interfaces keep the names that they had (keep), get the new ones that --nic gives, in the guest's configuration too "
+                + "(rename), or those that the new hardware gives (none)."))
+    var nicNames: FixupOptions.InterfaceNaming = .keep
 
     @Option(
         name: .long,
@@ -21,17 +23,13 @@ struct GuestOptions: ParsableArguments {
         completion: .directory)
     var manifest: [String] = []
 
-    enum NICNames: String, ExpressibleByArgument, CaseIterable {
-        case keep, none
-    }
-
     /// Whether one of them is given.
     var isUsed: Bool { !nic.isEmpty || !manifest.isEmpty || nicNames != .keep }
 
     func options() throws(ImageError) -> FixupOptions {
         var options = FixupOptions()
         options.manifestDirectories = manifest
-        options.keepsInterfaceNames = nicNames == .keep
+        options.interfaceNaming = nicNames
         for pair in nic {
             let parts = pair.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else {

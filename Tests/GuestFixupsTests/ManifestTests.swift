@@ -6,7 +6,7 @@ import Testing
 @Suite struct ManifestTests {
     @Test func theBuiltInManifestsAreSound() throws {
         let manifests = try ManifestSet.builtIn()
-        #expect(manifests.count == 7)
+        #expect(manifests.count == 12)
         #expect(Set(manifests.map(\.name)).count == manifests.count)
     }
 
@@ -33,6 +33,16 @@ import Testing
         ("schema: 1\nname: a\nsummary: b\nmatch:\n  os: windows\nactions: []", 5, "match.os"),
         ("schema: 1\nname: a\nsummary: b\nmatch:\n  version: 9\nactions: []", 5, "match.version"),
         ("schema: 1\nname: a\nsummary: b\nmatch:\n  has: [/a, b]\nactions: []", 5, "match.has.2"),
+        ("schema: 1\nname: a\nsummary: b\nmatch: {firmware: efi}\nactions: []", 4, "match.firmware"),
+        ("schema: 1\nname: a\nsummary: b\nmatch:\n  tool: vmtoolsd\nactions: []", 5, "match.tool"),
+        (
+            "schema: 1\nname: a\nsummary: b\nactions:\n  - rename-interfaces:\n      eth0: lan0", 6,
+            "actions.1.rename-interfaces.eth0"
+        ),
+        (
+            "schema: 1\nname: a\nsummary: b\nactions:\n  - replace-parameter: {name: console, with: ttyS0}", 5,
+            "actions.1.replace-parameter"
+        ),
         ("schema: 1\nname: a\nsummary: b\nactions:\n  - reboot", 5, "actions.1"),
         (
             "schema: 1\nname: a\nsummary: b\nactions:\n  - write-file:\n      path: /a/../b\n      content: x", 6,

@@ -11,25 +11,31 @@ struct PhonyGuest {
     private static let partitionStart = 1 << 20
     private static let partitionSize = 32 << 20
 
-    let directory: TemporaryDirectory
+    private let tree: PhonyTree
+    /// The disk's image.
     let path: String
+
+    var directory: TemporaryDirectory { tree.directory }
+    var kernels: [PhonyKernel] { tree.kernels }
 
     /// - Parameters:
     ///   - files: contents by path. A content that begins with `→ ` is a symbolic link.
     ///   - kernel: the version of a kernel that has virtio as modules; its initramfs, without them, goes to `initramfs`.
     init(_ files: [String: String], kernel: String, initramfs: String) throws {
-        directory = try TemporaryDirectory()
-        let tree = directory.file("tree")
-        for (path, content) in files.merging(["/bin/sh": ""], uniquingKeysWith: { given, _ in given }) {
-            try Self.put(content, at: tree + path)
-        }
-        try Self.addKernel(kernel, initramfs: initramfs, tree)
-        path = directory.file("disk.raw")
+        try self.init(files, kernels: [PhonyKernel(version: kernel, initramfs: initramfs, builtIn: ["virtio_scsi"])])
+    }
+
+    init(_ files: [String: String], kernels: [PhonyKernel], initramfsFiles: [String: String] = [:]) throws {
+        tree = try PhonyTree(files, kernels: kernels, initramfsFiles: initramfsFiles)
+        path = tree.directory.file("disk.raw")
         let filesystem = directory.file("root.ext4")
         try Tool.check(
-            "mke2fs", ["-q", "-t", "ext4", "-U", Self.rootUUID, "-d", tree, filesystem, "\(Self.partitionSize >> 10)k"])
+            "mke2fs",
+            ["-q", "-t", "ext4", "-U", Self.rootUUID, "-d", tree.path, filesystem, "\(Self.partitionSize >> 10)k"])
         let table = try directory.write(
-            Array("label: dos\nsize=\(Self.partitionSize / 512), type=83, bootable\nsize=2048, type=82\n".utf8),
+            Array(
+                "label: dos\nlabel-id: 0x76327663\nsize=\(Self.partitionSize / 512), type=83, bootable\nsize=2048, type=82\n"
+                    .utf8),
             to: "table")
         let swap = directory.file("swap")
         try Tool.check("truncate", ["-s", "1M", swap])
@@ -39,40 +45,6 @@ struct PhonyGuest {
         try Tool.check(
             "dd", ["if=\(filesystem)", "of=\(path)", "bs=1M", "seek=1", "conv=notrunc", "status=none"])
         try Tool.check("dd", ["if=\(swap)", "of=\(path)", "bs=1M", "seek=33", "conv=notrunc", "status=none"])
-    }
-
-    private static func put(_ content: String, at path: String) throws {
-        let parent = URL(filePath: path).deletingLastPathComponent()
-        try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
-        if content.hasPrefix("→ ") {
-            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: String(content.dropFirst(2)))
-        } else {
-            try Data(content.utf8).write(to: URL(filePath: path))
-        }
-    }
-
-    /// Modules need not be programs to be copied; their index is written by hand, as depmod would.
-    private static func addKernel(_ version: String, initramfs: String, _ tree: String) throws {
-        let modules = "\(tree)/lib/modules/\(version)"
-        let dependencies = [
-            "virtio": [], "virtio_ring": ["virtio"], "virtio_pci": ["virtio_ring", "virtio"],
-            "virtio_blk": ["virtio_ring", "virtio"], "virtio_net": ["virtio_ring", "virtio"], "sd_mod": [],
-        ]
-        func file(_ name: String) -> String { "kernel/drivers/\(name).ko" }
-        for name in dependencies.keys { try put("module \(name)", at: "\(modules)/\(file(name))") }
-        let index = dependencies.sorted { $0.key < $1.key }.map { name, needed in
-            "\(file(name)): \(needed.map(file).joined(separator: " "))\n"
-        }
-        try put(index.joined(), at: "\(modules)/modules.dep")
-        try put("kernel/drivers/virtio_scsi.ko\n", at: "\(modules)/modules.builtin")
-        try put("the binary index", at: "\(modules)/modules.dep.bin")
-        try put("CONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n", at: "\(tree)/boot/config-\(version)")
-        try put("a kernel", at: "\(tree)/boot/vmlinuz-\(version)")
-        let script = """
-            set -e; d=$(mktemp -d); mkdir -p "$d/usr/lib/modules/\(version)" "$d/etc/systemd/network"; ln -s usr/lib "$d/lib"
-            echo init > "$d/init"; cd "$d"; find . | LC_ALL=C sort | cpio --quiet -o -H newc | gzip -n > \(tree)\(initramfs); rm -r "$d"
-            """
-        try Tool.check("sh", ["-c", script])
     }
 
     /// Fixes it, in the file. Its disk is given up if that fails in the middle.
@@ -93,15 +65,31 @@ struct PhonyGuest {
         try Tool.check("debugfs", ["-R", "cat \(file)", try extract()])
     }
 
-    /// What was added to the initramfs, as zstd and cpio read it: it begins at a multiple of 4 behind what was there.
+    /// The names in what was added to the initramfs.
     func addedToInitramfs(_ file: String) throws -> [String] {
         let copy = directory.file("initramfs")
         try Tool.check("debugfs", ["-R", "dump \(file) \(copy)", try extract()])
-        let original = try #require(fileSize(directory.file("tree") + file))
-        #expect(try contents(of: copy).starts(with: try contents(of: directory.file("tree") + file)))
-        let start = (original + 3) / 4 * 4 + 1
-        let list = try Tool.check("sh", ["-c", "tail -c +\(start) \(copy) | zstd -dc | cpio --quiet -t"])
+        return try unpackAddition(copy, of: file, as: "t")
+    }
+
+    /// Has cpio do `action` with what was added to the initramfs of which `copy` is one: behind what was there, at a multiple
+    /// of 4.
+    @discardableResult
+    func unpackAddition(_ copy: String, of file: String, as action: String) throws -> [String] {
+        let original = try contents(of: tree.path + file)
+        let changed = try contents(of: copy)
+        #expect(changed.starts(with: original))
+        let addition = changed.dropFirst((original.count + 3) / 4 * 4)
+        let program = addition.starts(with: [0x1F, 0x8B]) ? "gzip" : "zstd"
+        let path = try directory.write(Array(addition), to: "addition")
+        let list = try Tool.check("sh", ["-c", "\(program) -dc < \(path) | cpio --quiet -\(action)"])
         return list.split(separator: "\n").map(String.init)
+    }
+
+    /// The root's files, as debugfs copies them to a new directory.
+    func copyFiles(to path: String) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try Tool.check("debugfs", ["-R", "rdump / \(path)", try extract()])
     }
 
     private func extract() throws -> String {

@@ -10,7 +10,7 @@ import Testing
     private static let uuid = "UUID=\(PhonyGuest.rootUUID)"
     private static let swap = "UUID=\(PhonyGuest.swapUUID)"
     private static let link = """
-        # Made by v2v-convert: keeps the name that the interface had before the migration.
+        # Made by v2v-convert: the guest knows the interface by this name.
         [Match]
         MACAddress=00:50:56:aa:bb:cc
 
@@ -269,6 +269,24 @@ import Testing
         #expect(report.mended.map(\.message) == ["agent.service is started at every boot"])
         #expect(!report.isComplete)
         #expect(try guest.check().status == 0)
+    }
+
+    @Test func rulesAskForFirmwareAndTools() throws {
+        let kernel = "6.1.0-1-amd64"
+        let guest = try PhonyGuest(
+            ["/etc/debian_version": "12.5\n", "/etc/hosts": "", "/usr/bin/vmtoolsd": "", "/usr/sbin/mkinitramfs": ""],
+            kernel: kernel, initramfs: "/boot/initrd.img-\(kernel)")
+        let conditions = [
+            "firmware: bios", "firmware: uefi", "tool: open-vm-tools", "tool: [xen-guest, initramfs-tools]",
+            "tool: dracut",
+        ]
+        let manifests = try conditions.enumerated().map { number, condition in
+            try Manifest(
+                "schema: 1\nname: m\(number)\nsummary: s\nmatch: {\(condition)}\nactions:\n  - append-lines: "
+                    + "{path: /etc/hosts, lines: '\(number)'}", file: "m.yaml")
+        }
+        _ = try guest.fix { $0.manifests = ManifestSet(manifests) }
+        #expect(try guest.content("/etc/hosts") == "0\n2\n3\n")
     }
 
     @Test func aDiskWithoutASystemIsLeftAlone() throws {

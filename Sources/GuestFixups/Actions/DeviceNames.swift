@@ -11,59 +11,59 @@ struct DeviceNames {
     private static let reason = "a device's name would be another on virtio"
     private static let parameters = ["root", "resume", "RESUME", "real_root", "rootfs"]
 
-    /// Where in files the kernel's command line is: the loader's own configuration, and what it is made from.
-    private static let commandLineFiles = [
-        "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/custom.cfg", "/boot/grub2/custom.cfg",
-        "/boot/grub/grub.conf", "/boot/grub/menu.lst", "/boot/extlinux/extlinux.conf", "/boot/syslinux/syslinux.cfg",
-        "/boot/grub2/grubenv", "/boot/grub/grubenv", "/etc/default/grub", "/etc/grub.d/40_custom",
-        "/etc/kernel/cmdline",
-        "/etc/initramfs-tools/conf.d/resume", "/etc/sysconfig/bootloader",
-    ]
-    private static let commandLineDirectories = [
-        ("/boot/loader/entries", ".conf"), ("/boot/efi/loader/entries", ".conf"), ("/efi/loader/entries", ".conf"),
-        ("/etc/dracut.conf.d", ".conf"), ("/etc/default/grub.d", ".cfg"),
-    ]
-
-    func run() throws(GuestError) {
-        let files = try commandLinePaths()
-        let ambiguity = try survey(files)
-        try rewriteFields("/etc/fstab", field: 0, ambiguity)
-        try rewriteFields("/etc/crypttab", field: 1, ambiguity)
-        for path in files { try rewriteCommandLines(path, ambiguity) }
-    }
-
-    /// Without symbolic links, each once: `/etc/sysconfig/grub` and others lead to the same file.
-    private func commandLinePaths() throws(GuestError) -> [String] {
-        var paths = Self.commandLineFiles
-        for (directory, suffix) in Self.commandLineDirectories {
-            paths += try editor.tree.files(in: directory, suffix: suffix)
-        }
-        for esp in ["/boot/efi/EFI", "/efi/EFI", "/boot/EFI"] {
-            for vendor in try editor.tree.names(in: esp) {
-                paths += ["\(esp)/\(vendor)/grub.cfg", "\(esp)/\(vendor)/grub.conf"]
-            }
-        }
-        var found: [String] = []
-        for path in paths {
-            guard let location = try editor.tree.find(path), !found.contains(location.path) else { continue }
-            found.append(location.path)
-        }
-        return found
-    }
+    private let files: [String]
+    private let ambiguity: DeviceAmbiguity
 
     /// Reads all names before the first is rewritten: they tell together which disks the guest knows.
-    private func survey(_ files: [String]) throws(GuestError) -> DeviceAmbiguity {
+    init(machine: Machine, editor: GuestEditor, rootIsFoundByKernel: Bool) throws(GuestError) {
+        self.machine = machine
+        self.editor = editor
+        self.rootIsFoundByKernel = rootIsFoundByKernel
+        files = try CommandLineFiles.paths(in: editor.tree)
+        ambiguity = try Self.survey(files, editor.tree)
+    }
+
+    func run() throws(GuestError) {
+        for table in DeviceTable.allCases {
+            guard let bytes = try editor.tree.configuration(table.path) else { continue }
+            let edited = rewrite(table, bytes, in: table.path, matters: true)
+            if try editor.replace(table.path, with: edited.bytes, reason: Self.reason) {
+                mend(edited.names, in: table.path)
+            }
+        }
+        for path in files { try rewriteCommandLines(path) }
+    }
+
+    /// The copies that an initramfs has, of which none keeps the guest from booting: what the loader says comes first.
+    var initramfsEdits: [InitramfsEdit] {
+        DeviceTable.allCases.map { table in
+            InitramfsEdit(isFor: { "/\($0)" == table.path }) { name, bytes in
+                rewrite(table, bytes, in: "\(name) in the initramfs", matters: false).bytes
+            }
+        } + [
+            InitramfsEdit(isFor: Self.isCommandLine) { name, bytes in
+                rewriteParameters(bytes, in: "\(name) in the initramfs", matters: false).bytes
+            }
+        ]
+    }
+
+    /// dracut's parts of the command line (dracut.cmdline(7)), and where initramfs-tools remembers the space to resume from.
+    private static func isCommandLine(_ path: String) -> Bool {
+        path == "etc/cmdline" || path.hasPrefix("etc/cmdline.d/") || path.hasPrefix("conf/conf.d/")
+    }
+
+    private static func survey(_ files: [String], _ tree: GuestTree) throws(GuestError) -> DeviceAmbiguity {
         var ambiguity = DeviceAmbiguity()
-        for (path, field) in [("/etc/fstab", 0), ("/etc/crypttab", 1)] {
-            guard let bytes = try editor.tree.configuration(path) else { continue }
-            _ = TextEdit.mapFields(bytes, field: field) { fields in
-                ambiguity.add(DeviceName(fields[field]))
+        for table in DeviceTable.allCases {
+            guard let bytes = try tree.configuration(table.path) else { continue }
+            _ = table.mapDevices(bytes) { device, _ in
+                ambiguity.add(DeviceName(device))
                 return nil
             }
         }
         for path in files {
-            guard let bytes = try editor.tree.configuration(path) else { continue }
-            _ = TextEdit.mapParameters(bytes, Self.parameters) { _, value in
+            guard let bytes = try tree.configuration(path) else { continue }
+            _ = TextEdit.mapParameters(bytes, parameters) { _, value in
                 ambiguity.add(DeviceName(value))
                 return nil
             }
@@ -72,7 +72,7 @@ struct DeviceNames {
     }
 
     /// The volume that `name` means; nil, with a note, if nothing tells.
-    private func volume(_ name: DeviceName, in path: String, _ ambiguity: DeviceAmbiguity, matters: Bool) -> Volume? {
+    private func volume(_ name: DeviceName, in path: String, matters: Bool) -> Volume? {
         guard name.dependsOnHardware else { return nil }
         if !ambiguity.isAmbiguous(name), let volume = machine.volume(name) { return volume }
         editor.note(
@@ -82,55 +82,56 @@ struct DeviceNames {
         return nil
     }
 
-    /// Rewrites field number `field` of every line.
-    private func rewriteFields(_ path: String, field: Int, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
-        guard let bytes = try editor.tree.configuration(path) else { return }
-        var rewritten: [String] = []
-        let edited = TextEdit.mapFields(bytes, field: field) { fields in
+    /// What was rewritten, and the names that were there.
+    private typealias Rewritten = (bytes: [UInt8], names: [String])
+
+    private func rewrite(_ table: DeviceTable, _ bytes: [UInt8], in path: String, matters: Bool) -> Rewritten {
+        var names: [String] = []
+        let edited = table.mapDevices(bytes) { device, fields in
             let options = fields.count > 3 ? fields[3].split(separator: ",") : []
-            let isNeeded = !options.contains("noauto") && !options.contains("nofail")
-            guard let volume = volume(DeviceName(fields[field]), in: path, ambiguity, matters: isNeeded) else {
-                return nil
-            }
+            let isNeeded = matters && !options.contains("noauto") && !options.contains("nofail")
+            guard let volume = volume(DeviceName(device), in: path, matters: isNeeded) else { return nil }
+            // What is encrypted with a new key at each boot has no identifier of its own that would last.
+            let isKept = table != .crypttab || volume.type == "crypto_LUKS"
+            guard let name = isKept ? volume.stableName : volume.partitionName else { return nil }
             // Of another type than the disk has: it is another disk.
-            let type = fields.count > 2 && path == "/etc/fstab" ? fields[2] : "auto"
+            let type = table != .crypttab && fields.count > 2 ? fields[2] : "auto"
             guard volume.isOfType(type) else {
                 editor.note(
                     FixupNote(
-                        .deviceNameKept, "\(path) says that \(fields[field]) is \(type), but \(volume.name) is not",
+                        .deviceNameKept, "\(path) says that \(device) is \(type), but \(volume.name) is not",
                         isProblem: isNeeded))
                 return nil
             }
-            guard let name = volume.stableName else { return nil }
-            rewritten.append(fields[field])
+            names.append(device)
             return name
         }
-        try replace(path, with: edited, rewritten)
+        return (edited, names)
     }
 
     /// Rewrites what `root=`, `resume=` and their kin name.
-    private func rewriteCommandLines(_ path: String, _ ambiguity: DeviceAmbiguity) throws(GuestError) {
-        guard let bytes = try editor.tree.configuration(path) else { return }
-        var rewritten: [String] = []
+    private func rewriteParameters(_ bytes: [UInt8], in path: String, matters: Bool) -> Rewritten {
+        var names: [String] = []
         let edited = TextEdit.mapParameters(bytes, Self.parameters) { parameter, value in
-            guard let volume = volume(DeviceName(value), in: path, ambiguity, matters: true),
+            guard let volume = volume(DeviceName(value), in: path, matters: matters),
                 let name = parameter == "root" && rootIsFoundByKernel ? volume.partitionName : volume.stableName
             else { return nil }
-            rewritten.append(value)
+            names.append(value)
             return name
         }
-        // GRUB's environment block has 1024 bytes, whatever is in it.
-        let sized = path.hasSuffix("/grubenv") ? TextEdit.environmentBlock(edited, size: bytes.count) : edited
-        guard let sized else {
-            editor.note(FixupNote(.fileNotChanged, "\(path) has no room for longer device names", isProblem: true))
-            return
+        return (edited, names)
+    }
+
+    private func rewriteCommandLines(_ path: String) throws(GuestError) {
+        guard let bytes = try editor.tree.configuration(path) else { return }
+        let edited = rewriteParameters(bytes, in: path, matters: true)
+        if try CommandLineFiles.replace(path, bytes, with: edited.bytes, reason: Self.reason, editor) {
+            mend(edited.names, in: path)
         }
-        try replace(path, with: sized, rewritten)
     }
 
     /// - Parameter names: that are others now.
-    private func replace(_ path: String, with bytes: [UInt8], _ names: [String]) throws(GuestError) {
-        guard try editor.replace(path, with: bytes, reason: Self.reason) else { return }
+    private func mend(_ names: [String], in path: String) {
         for name in names {
             editor.mend(Obstacle(.deviceName, "\(path) names \(name), which is called otherwise on virtio"))
         }

@@ -6,10 +6,8 @@ struct FileActions {
     let editor: GuestEditor
 
     func write(_ path: String, _ content: String, permissions: UInt16) throws(GuestError) {
-        if let refusal = try editor.create(
-            path, Array(content.utf8), permissions: permissions, reason: manifest.summary)
-        {
-            tell("\(path) can't be written: \(refusal)")
+        try editor.make(path, Array(content.utf8), permissions: permissions, reason: manifest.summary) { refusal in
+            skipped("\(path) can't be written: \(refusal)")
         }
     }
 
@@ -49,15 +47,14 @@ struct FileActions {
         try editor.replace(path, with: edited, reason: manifest.summary)
     }
 
-    /// - Returns: whether it is gone.
+    /// - Returns: whether it is gone, or will be.
     @discardableResult
     func remove(_ path: String) throws(GuestError) -> Bool {
-        guard let refusal = try editor.remove(path, reason: manifest.summary) else { return true }
-        tell("\(path) can't be removed: \(refusal)")
-        return false
+        try editor.discard(path, reason: manifest.summary) { skipped("\(path) can't be removed: \($0)") }
     }
 
-    /// Removes the links by which targets want the unit, as `systemctl disable` does.
+    /// Removes the links by which targets want the unit, as `systemctl disable` does, and those by which runlevels start the script
+    /// of the same name.
     func disable(_ unit: String) throws(GuestError) {
         let directory = "/etc/systemd/system"
         for name in try editor.tree.names(in: directory)
@@ -66,10 +63,21 @@ struct FileActions {
             guard try editor.tree.find(path, followsLast: false) != nil, try remove(path) else { continue }
             editor.mend(Obstacle(.unwantedUnit, "\(unit) is started at every boot"))
         }
+        guard unit.hasSuffix(".service") else { return }
+        let script = unit.dropLast(".service".count)
+        for level in ["2", "3", "4", "5", "S"] {
+            // Where RHEL has /etc/rc.d, /etc/rcN.d leads there.
+            let directory = "/etc/rc\(level).d"
+            for name in try editor.tree.names(in: directory)
+            where name.hasPrefix("S") && name.dropFirst().drop(while: \.isNumber) == script {
+                guard try remove("\(directory)/\(name)") else { continue }
+                editor.mend(Obstacle(.unwantedUnit, "\(script) is started at every boot"))
+            }
+        }
     }
 
     /// What an optional rule can't do is no problem.
-    private func tell(_ what: String) {
-        editor.note(FixupNote(.fileNotChanged, what, isProblem: !manifest.isOptional))
+    private func skipped(_ what: String) -> FixupNote {
+        FixupNote(.fileNotChanged, what, isProblem: !manifest.isOptional)
     }
 }

@@ -1,24 +1,39 @@
 import GuestDisk
 import Initramfs
 
-/// Gives the initramfs of every kernel the modules that it lacks, and the names of interfaces: an archive behind those that it
-/// has. The file grows where its filesystem lets it; else what it has is compressed harder, and the file stays as long as it was.
+/// Gives the initramfs of every kernel what it lacks: modules, the names of interfaces, names of devices that it has copies of,
+/// and what the root could not be given. All of it is in one archive behind those that it has. The file grows where its filesystem lets it; else what it has is compressed harder, and the file stays as long as it was.
 struct InitramfsModules {
     let modules: [String]
     let bindings: [NameBinding]
+    let edits: [InitramfsEdit]
+    let firstBoot: FirstBoot
     let guest: LinuxGuest
     let editor: GuestEditor
 
     private static let reason = "the kernel finds its disks and its network on virtio"
 
-    func run() throws(GuestError) {
+    /// - Returns: whether every kernel's initramfs has the guest make its part of the changes at its first boot.
+    func run() throws(GuestError) -> Bool {
         let bootable = guest.kernels.filter { $0.image != nil }
         if bootable.isEmpty {
             editor.note(FixupNote(.kernelNotReady, "no kernel was found that could be made to boot", isProblem: true))
         }
         try noteUnifiedImages()
-        let files = try initramfsFiles()
-        for kernel in bootable { try prepare(kernel, files) }
+        for image in guest.auxiliaryImages where image.purpose == .kdump {
+            editor.note(
+                FixupNote(
+                    .advice,
+                    "\(image.path) is kdump's, made for the hardware that there was; if kdump doesn't make it anew by "
+                        + "itself, do it in the guest (kdumpctl rebuild, kdump-config load, mkdumprd)"))
+        }
+        // udev in the initramfs reads them: there interfaces get their names, before the root is there.
+        let names = try PinnedNames.files(bindings, guest.tree).map { path, content in
+            InitramfsFile(path: String(path.dropFirst()), content: content)
+        }
+        var count = 0
+        for kernel in bootable where try prepare(kernel, names) { count += 1 }
+        return !bootable.isEmpty && count == bootable.count
     }
 
     /// Kernel, command line and initramfs in one signed file (UAPI.5): nothing can be added to it.
@@ -34,50 +49,72 @@ struct InitramfsModules {
         }
     }
 
-    /// What udev in the initramfs reads: there interfaces get their names, before the root is there.
-    private func initramfsFiles() throws(GuestError) -> [InitramfsFile] {
-        guard !bindings.isEmpty else { return [] }
-        guard try PinnedNames.knowsLinkFiles(guest.tree) else {
-            let rules = bindings.map(\.rule).joined()
-            return [InitramfsFile(path: String(PinnedNames.rulesFile.dropFirst()), content: Array(rules.utf8))]
-        }
-        return bindings.map {
-            InitramfsFile(
-                path: "\(PinnedNames.linkDirectory.dropFirst())/\($0.linkFileName)", content: Array($0.linkFile.utf8))
-        }
-    }
-
-    private func prepare(_ kernel: GuestKernel, _ files: [InitramfsFile]) throws(GuestError) {
+    /// - Returns: whether its initramfs makes the guest do its part.
+    private func prepare(_ kernel: GuestKernel, _ names: [InitramfsFile]) throws(GuestError) -> Bool {
         let tree = KernelModules(tree: guest.tree, directory: kernel.modules)
         guard let path = kernel.initramfs, let location = try guest.tree.find(path) else {
-            return try requireBuiltIn(kernel, tree)
+            try requireBuiltIn(kernel, tree)
+            return false
         }
-        let request = SegmentRequest(kernel: kernel.version, tree: tree, modules: modules, files: files)
         let image: InitramfsImage
         let addition: InitramfsAddition
+        let hook: [InitramfsFile]?
         do throws(GuestError) {
-            image = InitramfsImage(try location.filesystem.readAll(location.file, limit: GuestEditor.maximumLength))
-            addition = try image.addition(for: request)
+            let bytes = try location.filesystem.readAll(location.file, limit: GuestEditor.maximumLength)
+            image = InitramfsImage(bytes) { path in
+                path == InitramfsHook.order || edits.contains { $0.isFor(path) }
+            }
+            hook = firstBoot.files(in: image)
+            addition = try image.addition(
+                for: SegmentRequest(
+                    kernel: kernel.version, tree: tree, modules: modules,
+                    files: names + (hook ?? []) + editedFiles(image)))
         } catch {
-            return fail(kernel, "\(path): \(error)")
+            fail(kernel, "\(path): \(error)")
+            return false
         }
+        tellAwaited(image, kernel)
         tell(addition.modules.presence.filter { $0.presence == .missing }.map(\.name), of: kernel, "does not have")
-        guard !addition.isEmpty, !image.has(addition) else { return }
+        guard !addition.isEmpty, !image.has(addition) else { return hook != nil }
         if let refusal = try add(addition, to: image, at: location, kernel) {
             fail(kernel, "\(path): \(refusal)")
-        } else {
-            tellMended(addition, path, kernel)
+            return false
         }
+        tellMended(addition, names, path, kernel)
+        return hook != nil
     }
 
-    private func tellMended(_ addition: InitramfsAddition, _ path: String, _ kernel: GuestKernel) {
+    private func tellMended(
+        _ addition: InitramfsAddition, _ names: [InitramfsFile], _ path: String, _ kernel: GuestKernel
+    ) {
         let added = Set(addition.addedModules.map { ModuleName($0) })
         let lacking = modules.filter { added.contains(ModuleName($0)) }
         if !lacking.isEmpty {
             let names = lacking.joined(separator: ", ")
             editor.mend(Obstacle(.driversMissing, "kernel \(kernel.version): \(path) lacks \(names)"))
         }
-        if !addition.addedFiles.isEmpty { for binding in bindings { editor.mend(binding.obstacle) } }
+        if names.contains(where: { addition.addedFiles.contains($0.path) }) { for binding in bindings { editor.mend(binding.obstacle) } }
+    }
+
+    /// dracut, when it builds for the hardware that there is, waits for devices by name until they are there (`wait_for_dev`), by
+    /// UUID as a rule. Files can't be taken out of an initramfs.
+    private func tellAwaited(_ image: InitramfsImage, _ kernel: GuestKernel) {
+        for entry in image.segments.flatMap(\.entries) {
+            guard let name = entry.path.split(separator: "/").last, name.hasPrefix("devexists-"), name.hasSuffix(".sh")
+            else { continue }
+            let device = DeviceName(DeviceName.unescaped(String(name.dropFirst("devexists-".count).dropLast(3))))
+            if device.dependsOnHardware {
+                fail(kernel, "its initramfs waits for \(device.text); build it again in the guest, with dracut -N")
+            }
+        }
+    }
+
+    /// The files of the initramfs that the edits change.
+    private func editedFiles(_ image: InitramfsImage) -> [InitramfsFile] {
+        image.contents.sorted { $0.key < $1.key }.compactMap { path, content in
+            let edited = edits.filter { $0.isFor(path) }.reduce(content) { $1.edit(path, $0) }
+            return edited == content ? nil : InitramfsFile(path: path, content: edited)
+        }
     }
 
     /// - Returns: why that can't be done; nil if it is done.

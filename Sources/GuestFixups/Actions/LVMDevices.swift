@@ -12,11 +12,21 @@ struct LVMDevices {
     ]
     private static let path = "/etc/lvm/devices/system.devices"
 
+    /// The copy that an initramfs has.
+    static var initramfsEdit: InitramfsEdit {
+        InitramfsEdit(isFor: { "/\($0)" == path }, edit: { _, bytes in edited(bytes) })
+    }
+
     func run() throws(GuestError) {
         guard let bytes = try editor.tree.configuration(Self.path) else { return }
-        let edited = TextEdit.mapLines(bytes) { line in
+        try editor.replace(
+            Self.path, with: Self.edited(bytes), reason: "LVM knows its disks by what VMware calls them")
+    }
+
+    private static func edited(_ bytes: [UInt8]) -> [UInt8] {
+        TextEdit.mapLines(bytes) { line in
             let words = String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
-            guard let type = words.firstIndex(where: { Self.ofHypervisor.contains($0) }),
+            guard let type = words.firstIndex(where: { ofHypervisor.contains($0) }),
                 let id = words.firstIndex(where: { $0.hasPrefix("IDNAME=") }),
                 let device = words.first(where: { $0.hasPrefix("DEVNAME=") })?.dropFirst("DEVNAME=".count),
                 words.contains(where: { $0.hasPrefix("PVID=") && $0 != "PVID=." })
@@ -26,6 +36,5 @@ struct LVMDevices {
             changed[id] = "IDNAME=\(device)"
             return Array(changed.joined(separator: " ").utf8)
         }
-        try editor.replace(Self.path, with: edited, reason: "LVM knows its disks by what VMware calls them")
     }
 }

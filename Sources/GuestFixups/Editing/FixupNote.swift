@@ -20,6 +20,8 @@ package struct FixupNote: Equatable, Sendable {
         case hibernated
         /// The guest's own tools will have to be told.
         case rebuildNotConfigured = "rebuild-not-configured"
+        /// The guest itself will change a file when it boots first.
+        case firstBoot = "first-boot"
         /// A change has failed in the middle, so nothing was changed.
         case failed
         /// Something about the machine that a person should know.

@@ -10,6 +10,8 @@ package final class GuestEditor {
     package private(set) var notes: [FixupNote] = []
     /// What the changes have mended.
     package private(set) var mended: [Obstacle] = []
+    /// What is left to the guest itself.
+    private(set) var postponed: [FirstBootChange] = []
 
     /// Bytes of a file that is changed; an initramfs is the largest.
     static let maximumLength = 256 << 20
@@ -140,6 +142,44 @@ package final class GuestEditor {
         }
         changes.append(FileChange(.removed, location.path, reason: reason, before: before, after: nil))
         return nil
+    }
+
+    /// Makes a file as ``create(_:_:permissions:reason:)`` does; where the filesystem lets no file be made, that is left to the
+    /// guest.
+    /// - Parameter otherwise: what is told if neither can.
+    func make(
+        _ path: String, _ bytes: [UInt8], permissions: UInt16 = 0o644, reason: String,
+        otherwise: (GuestError) -> FixupNote
+    ) throws(GuestError) {
+        guard let refusal = try create(path, bytes, permissions: permissions, reason: reason) else {
+            postponed.removeAll { $0.path == path }
+            return
+        }
+        guard refusal.code == .unsupported, try tree.find(path, followsLast: false) == nil else {
+            return note(otherwise(refusal))
+        }
+        postpone(.create(bytes, permissions: permissions), path, otherwise(refusal))
+    }
+
+    /// Removes a file as ``remove(_:reason:)`` does; where the filesystem lets none be removed, that is left to the guest.
+    /// - Parameter otherwise: what is told if neither can.
+    /// - Returns: whether it is gone, or will be.
+    @discardableResult
+    func discard(_ path: String, reason: String, otherwise: (GuestError) -> FixupNote) throws(GuestError) -> Bool {
+        guard let refusal = try remove(path, reason: reason) else { return true }
+        guard let location = try tree.find(path, followsLast: false),
+            try location.filesystem.status(of: location.file).kind != .directory
+        else {
+            note(otherwise(refusal))
+            return false
+        }
+        postpone(.remove, path, otherwise(refusal))
+        return true
+    }
+
+    private func postpone(_ kind: FirstBootChange.Kind, _ path: String, _ otherwise: FixupNote) {
+        postponed.removeAll { $0.path == path }
+        postponed.append(FirstBootChange(kind: kind, path: path, otherwise: otherwise))
     }
 
     /// Puts everything onto the devices.

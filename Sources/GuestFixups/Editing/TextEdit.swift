@@ -14,13 +14,17 @@ enum TextEdit {
     }
 
     /// Replaces the value of each `NAME=value` whose name is one of `names`, wherever in a line it is: a kernel's command line is
-    /// inside quotes in one file and behind a word in another. Comments are left alone.
+    /// inside quotes in one file and behind a word in another. Comments are left alone, but the one of which Debian's update-grub
+    /// makes the entries of GRUB 1.
     static func mapParameters(
         _ bytes: [UInt8], _ names: [String], _ body: (_ name: String, _ value: String) -> String?
     ) -> [UInt8] {
         let ends: Set<UInt8> = Set(" \t\r\"'\\;,".utf8)
         return mapLines(bytes) { line in
-            guard line.drop(while: isBlank).first != UInt8(ascii: "#") else { return line }
+            guard line.drop(while: isBlank).first != UInt8(ascii: "#") || line.starts(with: Array("# kopt=".utf8))
+            else {
+                return line
+            }
             var result: [UInt8] = []
             var position = line.startIndex
             while position < line.endIndex {
@@ -61,9 +65,14 @@ enum TextEdit {
         if rest.starts(with: Array("export ".utf8)) { rest = rest.dropFirst("export ".utf8.count).drop(while: isBlank) }
         guard rest.starts(with: Array("\(variable)=".utf8)) else { return nil }
         rest = rest.dropFirst(variable.utf8.count + 1)
-        if let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
+        // Bash has lists: `NAME=(a b)`.
+        let ends: [UInt8: UInt8] = [
+            UInt8(ascii: "\""): UInt8(ascii: "\""), UInt8(ascii: "'"): UInt8(ascii: "'"),
+            UInt8(ascii: "("): UInt8(ascii: ")"),
+        ]
+        if let first = rest.first, let last = ends[first] {
             rest = rest.dropFirst()
-            guard let end = rest.firstIndex(of: quote) else { return nil }
+            guard let end = rest.firstIndex(of: last) else { return nil }
             return rest.startIndex..<end
         }
         let word = rest.prefix { !isBlank($0) && $0 != UInt8(ascii: "\r") }

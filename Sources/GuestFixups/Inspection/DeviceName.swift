@@ -71,8 +71,8 @@ struct DeviceName: Equatable {
         ("PARTLABEL=", { .partitionLabel($0) }), ("/dev/disk/by-partlabel/", { .partitionLabel(unescaped($0)) }),
     ]
 
-    /// udev writes what would be unsafe in a file name as `\x20`.
-    private static func unescaped(_ name: String) -> String {
+    /// udev, and dracut, write what would be unsafe in a file name as `\x20`.
+    static func unescaped(_ name: String) -> String {
         var bytes: [UInt8] = []
         var rest = Array(name.utf8)[...]
         while let byte = rest.popFirst() {

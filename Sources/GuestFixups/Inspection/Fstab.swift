@@ -7,6 +7,8 @@ struct Fstab {
         var type: String
         var options: [String]
 
+        /// Whether it is for discs that come and go.
+        var isRemovable: Bool { type.split(separator: ",").contains { $0 == "iso9660" || $0 == "udf" } }
         /// The names on the way to ``path``.
         var directories: [Substring] { path.split(separator: "/").filter { $0 != "." } }
         /// ``path`` without superfluous slashes.

@@ -19,6 +19,7 @@ package struct GuestKernel: Equatable {
         let modules = try tree.isDirectory("/lib/modules") ? "/lib/modules" : "/usr/lib/modules"
         var kernels: [GuestKernel] = []
         let machine = (try tree.text("/etc/machine-id") ?? "").trimmed
+        let entries = try BootEntry.all(in: tree)
         for version in try tree.names(in: modules) where try tree.isFile("\(modules)/\(version)/modules.dep") {
             func first(_ paths: [String]) throws(GuestError) -> String? {
                 for path in paths where try tree.isFile(path) { return path }
@@ -27,10 +28,14 @@ package struct GuestKernel: Equatable {
             let files = "\(modules)/\(version)"
             // What Arch calls the files of a kernel by.
             let package = (try tree.text("\(files)/pkgbase") ?? version).trimmed
+            let entry = entries.first { $0.isFor(version) }
             kernels.append(
                 GuestKernel(
-                    version: version, image: try first(images(version, files, package: package, machine: machine)),
-                    initramfs: try first(initramfs(version, files, package: package, machine: machine)), modules: files,
+                    version: version,
+                    image: try first(images(version, files, package: package, machine: machine)) ?? entry?.kernel,
+                    initramfs: try first(initramfs(version, files, package: package, machine: machine))
+                        ?? entry?.initramfs,
+                    modules: files,
                     configuration: try first(["/boot/config-\(version)", "\(files)/config"])))
         }
         return kernels

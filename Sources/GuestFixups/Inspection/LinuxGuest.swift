@@ -11,6 +11,8 @@ package struct LinuxGuest {
     package let release: OSRelease?
     /// Installed kernels, by version.
     package private(set) var kernels: [GuestKernel] = []
+    /// For a rescue or a crash.
+    package private(set) var auxiliaryImages: [AuxiliaryImage] = []
     /// What keeps the system from being fixed whole.
     package private(set) var problems: [String] = []
     /// What is wrong, though it didn't keep us from looking at the rest.
@@ -65,10 +67,12 @@ package struct LinuxGuest {
         tree = GuestTree(root: GuestTree.Mount(path: "/", filesystem: filesystem, root: subvolume.file))
         let fstab = Fstab(try tree.text("/etc/fstab") ?? "")
         release = try OSRelease.read(tree)
-        for entry in fstab.entries where entry.path.hasPrefix("/") && !entry.directories.isEmpty {
+        for entry in fstab.entries
+        where entry.path.hasPrefix("/") && !entry.directories.isEmpty && !entry.isRemovable {
             mount(entry, machine)
         }
         kernels = try GuestKernel.all(in: tree)
+        auxiliaryImages = try AuxiliaryImage.all(in: tree)
     }
 
     /// Without these a system can't be fixed: kernels, their initramfs, the loader's configuration and modules are there.

@@ -34,6 +34,9 @@ struct SystemFacts {
         ("cloud-init", ["/usr/bin/cloud-init"]),
     ]
 
+    /// What rules can ask for.
+    static let matchable = tools + initramfsTools
+
     func first(_ signs: Signs) throws(GuestError) -> String? { try all(signs).first }
 
     /// - Throws: only `disk`.

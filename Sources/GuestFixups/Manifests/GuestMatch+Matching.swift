@@ -1,7 +1,12 @@
 import GuestDisk
 
 extension GuestMatch {
-    func matches(_ guest: LinuxGuest) throws(GuestError) -> Bool {
+    func matches(_ guest: LinuxGuest, _ machine: Machine) throws(GuestError) -> Bool {
+        if let firmware, firmware != SystemFacts.firmware(machine).rawValue { return false }
+        if !tools.isEmpty {
+            let facts = SystemFacts(tree: guest.tree)
+            guard try facts.all(SystemFacts.matchable).contains(where: tools.contains) else { return false }
+        }
         if !distributions.isEmpty {
             guard let release = guest.release, distributions.contains(where: release.isLike) else { return false }
         }
@@ -11,13 +16,8 @@ extension GuestMatch {
             }
         }
         if !paths.isEmpty {
-            guard try hasOne(of: paths, guest.tree) else { return false }
+            guard try guest.tree.hasAny(paths) else { return false }
         }
-        return try !hasOne(of: absentPaths, guest.tree)
-    }
-
-    private func hasOne(of paths: [String], _ tree: GuestTree) throws(GuestError) -> Bool {
-        for path in paths where try tree.find(path) != nil { return true }
-        return false
+        return try !guest.tree.hasAny(absentPaths)
     }
 }

@@ -22,7 +22,7 @@ extension Manifest {
 
 extension GuestMatch {
     init(_ node: ManifestNode) throws(ManifestError) {
-        let values = try node.mapping(["os", "distribution", "version", "has", "lacks"])
+        let values = try node.mapping(["os", "distribution", "version", "firmware", "tool", "has", "lacks"])
         if let os = values["os"], try os.text() != "linux" { throw os.problem("only linux is known") }
         distributions = try values["distribution"]?.texts() ?? []
         for value in values["version"]?.sequence() ?? [] {
@@ -30,6 +30,17 @@ extension GuestMatch {
                 throw value.problem("must be like \">=9\" or \"<12.4\"")
             }
             versions.append(condition)
+        }
+        if let node = values["firmware"] {
+            firmware = try node.text()
+            guard firmware == "bios" || firmware == "uefi" else { throw node.problem("must be bios or uefi") }
+        }
+        for value in values["tool"]?.sequence() ?? [] {
+            let known = SystemFacts.matchable.map(\.name)
+            guard known.contains(try value.text()) else {
+                throw value.problem("is not known; known are \(known.joined(separator: ", "))")
+            }
+            tools.append(try value.text())
         }
         paths = try values["has"]?.paths() ?? []
         absentPaths = try values["lacks"]?.paths() ?? []
@@ -48,7 +59,7 @@ extension FixupAction {
         }
         let names: Set<String> = [
             "initramfs-modules", "write-file", "append-lines", "replace-text", "add-words", "remove-file",
-            "disable-unit",
+            "disable-unit", "rename-interfaces", "replace-parameter",
         ]
         let entries = try node.mapping(names)
         guard let (name, value) = entries.first, entries.count == 1 else {
@@ -58,6 +69,13 @@ extension FixupAction {
         case "initramfs-modules": self = .initramfsModules(try value.texts())
         case "remove-file": self = .removeFile(path: try value.path())
         case "disable-unit": self = .disableUnit(try value.text())
+        case "rename-interfaces": self = .renameInterfaces(try Self.names(value))
+        case "replace-parameter":
+            let parts = try value.mapping(["name", "values", "with"])
+            guard let name = parts["name"], let values = parts["values"], let text = parts["with"] else {
+                throw value.problem("\"name\", \"values\" and \"with\" are needed")
+            }
+            self = .replaceParameter(try name.text(), values: try values.texts(), with: try text.text())
         default: self = try Self.editing(name, value)
         }
     }
@@ -66,6 +84,18 @@ extension FixupAction {
         "rewrite-device-names": .rewriteDeviceNames, "pin-interface-names": .pinInterfaceNames,
         "lvm-devices-by-identifier": .lvmDevicesByIdentifier,
     ]
+
+    /// New names of interfaces by their addresses.
+    private static func names(_ node: ManifestNode) throws(ManifestError) -> [NameBinding] {
+        var bindings: [NameBinding] = []
+        for (address, value) in try node.entries() {
+            guard let binding = NameBinding(address: address, name: try value.text()) else {
+                throw value.problem("must be an address and a name, like \"00:50:56:01:02:03\": lan0")
+            }
+            bindings.append(binding)
+        }
+        return bindings
+    }
 
     private static func editing(_ name: String, _ node: ManifestNode) throws(ManifestError) -> FixupAction {
         let keys: [String: Set<String>] = [

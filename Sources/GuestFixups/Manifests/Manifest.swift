@@ -21,6 +21,10 @@ package struct GuestMatch: Equatable, Sendable {
     package var distributions: [String] = []
     /// Conditions such as `>=9` on `VERSION_ID`; all of them.
     package var versions: [VersionCondition] = []
+    /// How the guest is booted: `bios` or `uefi`; nil for both.
+    package var firmware: String?
+    /// Tools of hypervisors, or that build initramfs files, of which the guest has one, as `inspect` calls them.
+    package var tools: [String] = []
     /// Files or directories of which the guest has one.
     package var paths: [String] = []
     /// Files or directories of which the guest has none.
@@ -35,6 +39,10 @@ package enum FixupAction: Equatable, Sendable {
     case rewriteDeviceNames
     /// Interfaces keep their names.
     case pinInterfaceNames
+    /// Interfaces with these addresses get these names, also in the guest's configuration.
+    case renameInterfaces([NameBinding])
+    /// A parameter of the kernel gets another value where it has one of those.
+    case replaceParameter(String, values: [String], with: String)
     /// A file gets this content; it is made if need be.
     case writeFile(path: String, content: String, permissions: UInt16)
     /// A file that exists gets those of the lines that it lacks, at its end.
@@ -45,7 +53,7 @@ package enum FixupAction: Equatable, Sendable {
     case addWords(path: String, variable: String, words: [String])
     /// A file or symbolic link goes away.
     case removeFile(path: String)
-    /// A service of systemd isn't started any more.
+    /// A service of systemd, or of the init before it, isn't started any more.
     case disableUnit(String)
     /// LVM finds its physical volumes by their identifiers, on whatever device they are.
     case lvmDevicesByIdentifier

@@ -41,7 +41,7 @@ struct ManifestNode {
         guard let mapping = node.mapping else { throw problem("must be a mapping") }
         var values: [String: ManifestNode] = [:]
         for (key, value) in mapping {
-            guard let name = key.string else { throw problem("has a key that is no text") }
+            let name = try text(of: key)
             let inner = inside(value, name)
             guard allowed.contains(name) else {
                 let known = allowed.sorted().joined(separator: ", ")
@@ -52,6 +52,22 @@ struct ManifestNode {
             values[name] = inner
         }
         return values
+    }
+
+    /// The values of a mapping whose keys can be anything, in order.
+    func entries() throws(ManifestError) -> [(key: String, value: ManifestNode)] {
+        guard let mapping = node.mapping else { throw problem("must be a mapping") }
+        var entries: [(key: String, value: ManifestNode)] = []
+        for (key, value) in mapping {
+            let name = try text(of: key)
+            entries.append((name, inside(value, name)))
+        }
+        return entries
+    }
+
+    private func text(of key: Node) throws(ManifestError) -> String {
+        guard let text = key.string else { throw problem("has a key that is no text") }
+        return text
     }
 
     /// The values of a sequence; a single value counts as a sequence of one.

@@ -18,6 +18,12 @@ struct InterfaceNames {
         found[name] = interface
     }
 
+    /// `file` tells the address of the interface `name`, if another file speaks of it and none tells.
+    mutating func complete(_ name: String, address: String?, in file: String) {
+        guard let interface = found[name], interface.address == nil, let address else { return }
+        add(name, address: address, in: file)
+    }
+
     /// `name` is a bond, a bridge, or the like.
     mutating func exclude(_ name: String) {
         notEthernet.insert(name)

@@ -32,7 +32,7 @@ package struct NameBinding: Equatable, Sendable {
             case .onlyInterface: "Driver=virtio_net"
             }
         return """
-            # Made by v2v-convert: keeps the name that the interface had before the migration.
+            # Made by v2v-convert: the guest knows the interface by this name.
             [Match]
             \(match)
 

@@ -13,6 +13,8 @@ package enum NetworkConfiguration {
         try NetworkdFiles.read(tree, &names)
         try NetplanFiles.read(tree, &names)
         try PersistentNetRules.read(tree, &names)
+        // Last: leases only add to what is configured.
+        try DHCPLeases.read(tree, &names)
         return names.interfaces
     }
 }

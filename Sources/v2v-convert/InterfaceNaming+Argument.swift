@@ -1,0 +1,4 @@
+public import ArgumentParser
+public import V2VConvert
+
+extension FixupOptions.InterfaceNaming: ExpressibleByArgument {}
