@@ -85,7 +85,7 @@ import Testing
         #expect(!entries.contains { $0.hasSuffix("virtio_scsi.ko") })
         #expect(try guest.check().status == 0)
 
-        var description = GuestDescription(Machine([try FileDevice(guest.path)]))
+        var description = try GuestDescription(Machine([try FileDevice(guest.path)]))
         #expect(description.firmware == .bios && description.systems.map(\.clock) == ["localtime"])
         description.takeObstacles(report)
         #expect(description.obstacles.count == 7 && description.obstacles.allSatisfy(\.mended))
@@ -113,7 +113,7 @@ import Testing
         let report = try guest.fix { $0.adapters = [NetworkAdapter(address: "00-50-56-AA-BB-CC", slot: 160)] }
         // A disk that isn't there: the guest would wait for it.
         #expect(report.notes.map(\.code) == [.unreadableVolume, .deviceNameKept])
-        var description = GuestDescription(Machine([try FileDevice(guest.path)]))
+        var description = try GuestDescription(Machine([try FileDevice(guest.path)]))
         description.takeObstacles(report)
         #expect(description.obstacles.filter { !$0.mended }.map(\.code) == ["device-name-kept"])
         #expect(description.systems.map(\.clock) == ["utc"])

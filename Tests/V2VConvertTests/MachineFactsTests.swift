@@ -22,7 +22,7 @@ import Testing
         _ interfaces: KeyValuePairs<String, String?> = [:], kernels: [String] = ["6.1.0-18-amd64"],
         clock: String = "utc"
     ) -> GuestDescription {
-        var guest = GuestDescription(Machine([]))
+        var guest = try GuestDescription(Machine([]))
         guest.firmware = .uefi
         guest.systems = [
             GuestDescription.System(
