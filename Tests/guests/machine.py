@@ -25,7 +25,7 @@ FAILURES = re.compile(
     rb"|Cannot open access to console"
     rb"|dracut-initqueue[^\r\n]*timeout - starting timeout scripts"
     rb"|grub rescue>"
-    rb"|error: [^\r\n]*(?:not found|no such device)[^\r\n]*"
+    rb"|error: no such device[^\r\n]*"
     rb"|No bootable device"
     rb"|Shell> ")
 # What one says that waits in vain; so does one on a slow machine for a while.
