@@ -28,6 +28,7 @@ import Testing
             GuestDescription.System(
                 root: "disk 1", firmware: .uefi, clock: clock,
                 kernels: kernels.map { .init(version: $0, image: "/boot/vmlinuz-\($0)") },
+                auxiliaryImages: [],
                 interfaces: interfaces.map { .init(name: $0, address: $1, sources: [], pinned: false) }, tools: [])
         ]
         return guest
@@ -78,7 +79,8 @@ import Testing
         let known = described(
             NetworkAdapter(address: "00-50-56-AA-BB-01", slot: nil),
             NetworkAdapter(address: Self.addresses[1], slot: 192))
-        #expect(try machine(known, guest(["ens3": Self.addresses[2]])).adapters == [Self.addresses[0], Self.addresses[1]])
+        let other = try guest(["ens3": Self.addresses[2]])
+        #expect(machine(known, other).adapters == [Self.addresses[0], Self.addresses[1]])
         // Of a group, and none at all.
         #expect(machine(described(NetworkAdapter(address: "01:00:5e:00:00:01", slot: nil))).adapters == [nil])
         #expect(machine(described(NetworkAdapter(address: "$(reboot)", slot: nil))).adapters == [nil])

@@ -93,7 +93,9 @@ struct InitramfsModules {
             let names = lacking.joined(separator: ", ")
             editor.mend(Obstacle(.driversMissing, "kernel \(kernel.version): \(path) lacks \(names)"))
         }
-        if names.contains(where: { addition.addedFiles.contains($0.path) }) { for binding in bindings { editor.mend(binding.obstacle) } }
+        if names.contains(where: { addition.addedFiles.contains($0.path) }) {
+            for binding in bindings { editor.mend(binding.obstacle) }
+        }
     }
 
     /// dracut, when it builds for the hardware that there is, waits for devices by name until they are there (`wait_for_dev`), by
