@@ -93,7 +93,7 @@ import Testing
         let mount = directory.file("small")
         try Tool.check("mkdir", [mount])
         try Tool.check("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", mount])
-        defer { _ = try? Tool.run("umount", [mount]) }
+        defer { try? Tool.unmount(mount) }
         for subformat in ["monolithicFlat", "twoGbMaxExtentSparse"] {
             let options = ["-o", "subformat=\(subformat)", raw, mount + "/out.vmdk"]
             #expect(try Tool.run(Tool.converter, options).status == 22)

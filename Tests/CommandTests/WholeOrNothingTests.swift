@@ -72,7 +72,7 @@ import Testing
             try Tool.check("mkfs.ext4", ["-q", directory.file("image")])
             try Tool.check("mount", ["-o", "loop", directory.file("image"), mount])
         }
-        defer { _ = try? Tool.run("umount", [mount]) }
+        defer { try? Tool.unmount(mount) }
         for options in [[], ["--io", "sync"], ["-c"], ["-o", "preallocation=falloc"]] {
             let name = options.contains("-o") ? "/out.raw" : "/out.qcow2"
             let result = try Tool.run(Tool.converter, options + [raw, mount + name])

@@ -197,7 +197,7 @@ import Testing
         let mount = directory.file("small")
         try Tool.check("mkdir", [mount])
         try Tool.check("mount", ["-t", "tmpfs", "-o", "size=1M", "none", mount])
-        defer { _ = try? Tool.run("umount", [mount]) }
+        defer { try? Tool.unmount(mount) }
         let sparse = mount + "/disk.raw"
         try Tool.check("truncate", ["-s", "4M", sparse])
         let changed = try ChangedDisk(directory.write(contents(of: sparse), to: "sparse.raw"), seed: 4, count: 90)

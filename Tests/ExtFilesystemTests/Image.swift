@@ -34,7 +34,7 @@ struct Image {
         let mount = directory.file("mount")
         try Tool.check("mkdir", ["-p", mount])
         try Tool.check("mount", ["-o", "loop,\(options)", path, mount])
-        defer { _ = try? Tool.run("umount", [mount]) }
+        defer { try? Tool.unmount(mount) }
         return try FileListing(ofDirectory: mount)
     }
 

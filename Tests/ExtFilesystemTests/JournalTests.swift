@@ -173,7 +173,7 @@ extension Image {
         let mount = image.directory.file("mount")
         try Tool.check("mkdir", [mount])
         try Tool.check("mount", ["-o", "loop", image.path, mount])
-        defer { _ = try? Tool.run("umount", [mount]) }
+        defer { try? Tool.unmount(mount) }
         try Tool.check("python3", ["-c", script, mount])
         try self.init(copying: image)
     }

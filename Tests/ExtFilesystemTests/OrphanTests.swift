@@ -69,7 +69,7 @@ import Testing
         let mount = image.directory.file("mount")
         try Tool.check("mkdir", [mount])
         try Tool.check("mount", ["-o", "loop", image.path, mount])
-        defer { _ = try? Tool.run("umount", [mount]) }
+        defer { try? Tool.unmount(mount) }
         let script = #"""
             import os, shutil, subprocess, sys
             os.chdir(sys.argv[1])
@@ -94,7 +94,7 @@ import Testing
     func attributeInodes() throws {
         let image = try Image("-t ext4 -O ea_inode", size: "16M", filled: false)
         let script = #"""
-            import os, sys
+            import os, subprocess, sys
             os.chdir(sys.argv[1])
             for name in ('file', 'other'):
                 open(name, 'w').write(name)
@@ -102,6 +102,7 @@ import Testing
                 os.setxattr(name, 'user.own', name.encode() * 3000)
                 os.setxattr(name, 'user.small', b'x')
             os.symlink('file', 'link')
+            subprocess.run(['sync', '-f', '.'], check=True)
             """#
         let filled = try Image(copyingMounted: image, script: script)
         try Tool.check("e2fsck", ["-fp", filled.path])

@@ -45,6 +45,6 @@ package final class LoopMount: Sendable {
     }
 
     deinit {
-        _ = try? Tool.run("umount", [path])
+        try? Tool.unmount(path)
     }
 }

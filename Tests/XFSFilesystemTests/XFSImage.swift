@@ -42,10 +42,10 @@ final class XFSImage: Sendable {
         do {
             result = try body(mount)
         } catch {
-            _ = try? Tool.run("umount", [mount])
+            try? Tool.unmount(mount)
             throw error
         }
-        try Tool.check("umount", [mount])
+        try Tool.unmount(mount)
         return result
     }
 
