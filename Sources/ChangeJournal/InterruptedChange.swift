@@ -52,7 +52,7 @@ package enum InterruptedChange {
         }
         let file = try EditableFile(path: path)
         guard let status = try? stat(of: file.descriptor),
-            journal.owner == geteuid() || status.isRegularFile && status.st_uid == journal.owner
+            [0, geteuid()].contains(journal.owner) || status.isRegularFile && status.st_uid == journal.owner
         else {
             throw ImageError(
                 .outputFailed, "the journal \(journal.path) is not from you or the image's owner", path: path)

@@ -48,12 +48,15 @@ extension JournalReader {
         do throws(Errno) {
             link = try stat(at: place)
         } catch {
-            if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
+            if [.noSuchFileOrDirectory, .notDirectory, .fileNameTooLong].contains(error) { return nil }
             throw ImageError(.outputFailed, "can't look for a journal", path: place.string, errno: error)
         }
         try requireTrust(link.st_uid, status, place)
         guard link.isLink else { return try openFile(place, status) }
-        guard let target = place.resolved, let opened = try openFile(target, status) else {
+        // Whoever made the link must not have us change or remove another kind of file.
+        guard let target = place.resolved, target.string.hasSuffix(JournalPlace.suffix),
+            let opened = try openFile(target, status)
+        else {
             throw ImageError(
                 .outputFailed,
                 "a change of \(image.path) together with other images was interrupted; their journal is gone",
@@ -83,9 +86,9 @@ extension JournalReader {
         }
     }
 
-    /// Throws unless `owner` may write to the image anyway. (Whoever owns the node of a device need not be that.)
+    /// Throws unless `owner` may write to the image anyway, as root may. (Whoever owns the node of a device need not be that.)
     private static func requireTrust(_ owner: uid_t?, _ image: stat, _ path: FilePath) throws(ImageError) {
-        guard let owner, owner == geteuid() || image.isRegularFile && owner == image.st_uid else {
+        guard let owner, owner == 0 || owner == geteuid() || image.isRegularFile && owner == image.st_uid else {
             throw ImageError(
                 .outputFailed, "the journal is not from you or the image's owner, and could have anything written",
                 advice: "if nobody has been interrupted while he changed the image, remove it", path: path.string)
@@ -96,19 +99,21 @@ extension JournalReader {
     private static func requireUnrenamed(_ image: ImageFile, _ status: stat, in directory: FilePath) throws(ImageError)
     {
         guard status.isRegularFile else { return }
-        for name in names(in: directory) where name.hasSuffix(JournalPlace.suffix) {
+        for name in journals(in: directory) {
             let path = directory.appending(name)
             guard let (path, file, owner) = try? openFile(path, status),
                 let journal = try? JournalReader(path: path, file: file, owner: owner),
-                let known = journal.head.images.first(where: {
-                    $0.inode == UInt64(status.st_ino) && $0.size == image.size
-                })
+                let known = journal.head.images.indices.first(where: {
+                    journal.head.images[$0].inode == UInt64(status.st_ino) && journal.head.images[$0].size == image.size
+                }),
+                // Files on other filesystems have the same numbers.
+                FilePath(journal.imagePath(known)).resolved == nil, try journal.isComplete()
             else { continue }
-            throw renamed(image, journal, names: [known.path])
+            throw renamed(image, journal, names: [journal.head.images[known].path])
         }
     }
 
-    private static func names(in directory: FilePath) -> [String] {
+    private static func journals(in directory: FilePath) -> [String] {
         guard let folder = unsafe directory.withPlatformString({ unsafe opendir($0) }) else { return [] }
         defer { unsafe closedir(folder) }
         var names: [String] = []
@@ -117,7 +122,7 @@ extension JournalReader {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            names.append(name)
+            if name.hasSuffix(JournalPlace.suffix) { names.append(name) }
         }
         return names
     }

@@ -104,6 +104,11 @@ struct JournalReader {
         do {
             let journal = try FileDescriptor.open(path, .writeOnly, options: [.noFollow, .closeOnExec])
             defer { try? journal.close() }
+            // Not another file that somebody has put there since.
+            guard case .file(let read) = file.storage, try stat(of: read).isSameFile(as: try stat(of: journal))
+            else {
+                throw Errno.staleNFSFileHandle
+            }
             guard ftruncate(journal.rawValue, off_t(headLength)) == 0, fsync(journal.rawValue) == 0 else {
                 throw Errno.current
             }

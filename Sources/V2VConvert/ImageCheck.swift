@@ -1,3 +1,4 @@
+import ChangeJournal
 import Conversion
 import DiskImage
 
@@ -83,6 +84,8 @@ public struct ImageCheck: Sendable {
         source.ignoresLocks = true
         guard try source.open().reader is any ImageRepairer else { return nil }
         let target = try EditableFile(path: source.path)
+        // What looks like leaks may be what the rest of an interrupted change needs.
+        try InterruptedChange.refuse(target.reader())
         var first = CheckReport(isCancelled: { job.isStopped }, found: found)
         let repairer = try Self.open(source, target)
         try repairer.check(&first)
