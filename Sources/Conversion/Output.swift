@@ -33,6 +33,8 @@ package final class Output: OutputSink, Sendable {
     let files: [any OutputEndpoint]
     /// The same, if they are files.
     let localFiles: [OutputFile]
+    /// How many of them are the image; others are only about it.
+    private let imageCount: Int
     private let kind: Kind
     private let job: Job
 
@@ -40,12 +42,15 @@ package final class Output: OutputSink, Sendable {
     /// - Parameters:
     ///   - path: the name of file 0, or the URI of an export.
     ///   - companions: the others, see ``ImageWriter/companions``.
+    ///   - others: names of files that are no part of the image, and come after it.
     ///   - sources: files the output must not be.
     ///   - usesDirectIO: bypass the page cache if the filesystem can.
     /// - Throws: `outputExists`, `outputInUse`, `outputFailed`.
     package init(
-        path: String, companions: [String], kind: Kind, sources: [FileIdentity], usesDirectIO: Bool, job: Job
+        path: String, companions: [String], others: [String] = [], kind: Kind, sources: [FileIdentity],
+        usesDirectIO: Bool, job: Job
     ) throws(ImageError) {
+        imageCount = 1 + companions.count
         self.kind = kind
         self.job = job
         if case .export(let size) = kind {
@@ -61,7 +66,7 @@ package final class Output: OutputSink, Sendable {
         try open(path)
         // Beside file 0, which may be somewhere else than its name: behind a link.
         let directory = FilePath(files[0].path).removingLastComponent()
-        for name in companions { try open(directory.pushing(FilePath(name)).string) }
+        for name in companions + others { try open(directory.pushing(FilePath(name)).string) }
         self.files = files
         localFiles = files
     }
@@ -138,16 +143,18 @@ package final class Output: OutputSink, Sendable {
         }
     }
 
-    /// File 0 gets its name last: without it the others are no image.
+    /// File 0 gets its name last of the image: without it the others are none.
     private func nameFiles(replaces: Bool) throws(ImageError) {
-        let files = localFiles
-        if files.count > 1 {
+        let image = localFiles.prefix(imageCount)
+        if image.count > 1 {
             // Nor must an old file 0 ever stand over new companions, of which some may be old.
-            if replaces, unsafe unlink(files[0].path) == 0 { files[0].synchronizeDirectory() }
-            for file in files.dropFirst() { try file.rename() }
-            for file in files.dropFirst() { file.synchronizeDirectory() }
+            if replaces, unsafe unlink(image[0].path) == 0 { image[0].synchronizeDirectory() }
+            for file in image.dropFirst() { try file.rename() }
+            for file in image.dropFirst() { file.synchronizeDirectory() }
         }
-        try files[0].rename()
-        files[0].synchronizeDirectory()
+        for file in [image[0]] + localFiles.dropFirst(imageCount) {
+            try file.rename()
+            file.synchronizeDirectory()
+        }
     }
 }

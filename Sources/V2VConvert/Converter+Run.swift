@@ -28,7 +28,7 @@ extension Converter {
 
         let verification = try makeVerification(writer.layout, format)
         let output = try Output(
-            path: target.path, companions: companions + definitions.names,
+            path: target.path, companions: companions, others: definitions.names,
             kind: target.outputKind(virtualSize: virtualSize ?? 0),
             sources: files.identities, usesDirectIO: usesDirectIO, job: job)
         try target.prepare(output, format, virtualSize: virtualSize, logger: logger)
