@@ -105,7 +105,8 @@ import Testing
             subprocess.run(['sync', '-f', '.'], check=True)
             """#
         let filled = try Image(copyingMounted: image, script: script)
-        try Tool.check("e2fsck", ["-fp", filled.path])
+        // Status 1: it has corrected something, as it does with a filesystem that was in use.
+        #expect(try Tool.run("e2fsck", ["-fp", filled.path]).status <= 1)
         #expect(try filled.complaints() == nil)
         let filesystem = try filled.open()
         for name in ["file", "link"] { try filesystem.remove(Array(name.utf8), in: filesystem.root) }
