@@ -31,6 +31,10 @@ struct FileActions {
 
     func addWords(_ words: [String], to variable: String, in path: String) throws(GuestError) {
         guard let bytes = try editor.tree.configuration(path) else { return }
+        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        guard !lines.contains(where: { $0.hasPrefix("\(variable)=(") && !$0.contains(")") }) else {
+            return editor.note(skipped("\(path) has a list of \(variable) over several lines, which stays as it is"))
+        }
         var isThere = false
         var edited = TextEdit.mapLines(bytes) { line in
             guard let value = TextEdit.assignedValue(line, variable) else { return line }

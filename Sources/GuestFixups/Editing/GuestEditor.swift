@@ -156,6 +156,8 @@ package final class GuestEditor {
             return
         }
         guard refusal.code == .unsupported, try tree.find(path, followsLast: false) == nil else {
+            // What is there is needed, for it does not change.
+            postponed.removeAll { $0.path == path }
             return note(otherwise(refusal))
         }
         postpone(.create(bytes, permissions: permissions), path, otherwise(refusal))

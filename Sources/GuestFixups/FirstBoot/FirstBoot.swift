@@ -27,13 +27,17 @@ struct FirstBoot {
     func files(in image: InitramfsImage) -> [InitramfsFile]? {
         guard !changes.isEmpty, hasSystemd, let hook = InitramfsHook(image) else { return nil }
         var files = hook.files(script: Self.hook)
-        func add(_ path: String, _ content: [UInt8]) {
-            files.append(InitramfsFile(path: "\(Self.directory)/\(path)", content: content))
+        func add(_ path: String, _ content: [UInt8], permissions: UInt32 = 0o644) {
+            files.append(
+                InitramfsFile(path: "\(Self.directory)/\(path)", permissions: permissions, content: content))
         }
         add("systemd/system/\(Self.service)", Array(Self.unit.utf8))
         add("v2v-convert/first-boot", Array(script.utf8))
         for change in changes {
-            if case .create(let content, _) = change.kind { add("v2v-convert/files\(change.path)", content) }
+            // Who may read it there is nobody but root, whatever it will be.
+            if case .create(let content, _) = change.kind {
+                add("v2v-convert/files\(change.path)", content, permissions: 0o600)
+            }
         }
         return files
     }
@@ -60,7 +64,9 @@ struct FirstBoot {
 
     /// What has been done once isn't done again, so that an administrator can undo it. A file that is there stays.
     private var script: String {
-        let steps = changes.map { change in
+        // Nothing is removed before what takes its place is there.
+        let ordered = changes.filter { $0.kind != .remove } + changes.filter { $0.kind == .remove }
+        let steps = ordered.map { change in
             let path = Self.quoted(change.path)
             return switch change.kind {
             case .create(_, let permissions): "give \(String(permissions, radix: 8)) \(path)\n"

@@ -7,7 +7,7 @@ enum DHCPLeases {
         for directory in ["/var/lib/dhclient", "/var/lib/dhcp", "/var/lib/NetworkManager"] {
             for path in try tree.names(in: directory).map({ "\(directory)/\($0)" }) {
                 guard path.contains(".lease"), let text = try tree.text(path) else { continue }
-                readDHClient(text, path, &names)
+                readDHClient(text, &names)
                 readNetworkManager(text, path, &names)
             }
         }
@@ -18,14 +18,14 @@ enum DHCPLeases {
     }
 
     /// dhclient.leases(5): `interface "ens192";` and `option dhcp-client-identifier 1:0:50:56:aa:bb:1;` in each lease.
-    private static func readDHClient(_ text: String, _ path: String, _ names: inout InterfaceNames) {
+    private static func readDHClient(_ text: String, _ names: inout InterfaceNames) {
         var interface: String?
         for line in text.split(whereSeparator: \.isNewline) {
             let words = line.split { " \t;\"".contains($0) }.map(String.init)
             if words.first == "interface", words.count == 2 {
                 interface = words[1]
             } else if words.prefix(2) == ["option", "dhcp-client-identifier"], words.count == 3, let interface {
-                names.complete(interface, address: address(words[2].split(separator: ":").map(String.init)), in: path)
+                names.addLease(interface, address: address(words[2].split(separator: ":").map(String.init)))
             }
         }
     }
@@ -39,7 +39,7 @@ enum DHCPLeases {
             let digits = ShellAssignments(text).values["CLIENTID"].map(Array.init)
         else { return }
         let pairs = stride(from: 0, to: digits.count - 1, by: 2).map { String(digits[$0...$0 + 1]) }
-        names.complete(String(parts[6].dropLast(".lease".count)), address: address(pairs), in: path)
+        names.addLease(String(parts[6].dropLast(".lease".count)), address: address(pairs))
     }
 
     /// wicked: `lease-NAME-dhcp-ipv4.xml`, with `<client-id>01:00:50:…</client-id>`.
@@ -50,7 +50,7 @@ enum DHCPLeases {
             let identifier = start.split(separator: "<").first
         else { return }
         let interface = String(name.dropFirst("lease-".count).dropLast("-dhcp-ipv4.xml".count))
-        names.complete(interface, address: address(identifier.split(separator: ":").map(String.init)), in: path)
+        names.addLease(interface, address: address(identifier.split(separator: ":").map(String.init)))
     }
 
     /// The address in an identifier's bytes, which may lack a leading zero; nil if it is of another kind.

@@ -18,10 +18,10 @@ struct InterfaceNames {
         found[name] = interface
     }
 
-    /// `file` tells the address of the interface `name`, if another file speaks of it and none tells.
-    mutating func complete(_ name: String, address: String?, in file: String) {
-        guard let interface = found[name], interface.address == nil, let address else { return }
-        add(name, address: address, in: file)
+    /// The interface `name`, if a file of the configuration speaks of it, had a lease for `address`. The last one counts.
+    mutating func addLease(_ name: String, address: String?) {
+        guard let address = address.flatMap(HardwareAddress.normalised) else { return }
+        found[name]?.leasedAddress = address
     }
 
     /// `name` is a bond, a bridge, or the like.

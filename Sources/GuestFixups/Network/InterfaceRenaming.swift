@@ -17,7 +17,8 @@ struct InterfaceRenaming {
         for new in wanted {
             guard case .address(let address) = new.match else { continue }
             let old =
-                kept.first { $0.match == new.match }?.name ?? interfaces.first { $0.address == address }?.name
+                kept.first { $0.match == new.match }?.name
+                ?? interfaces.first { [$0.address, $0.leasedAddress].contains(address) }?.name
                 ?? kept.first { $0.match == .onlyInterface }?.name
             guard let old else {
                 notes.append(

@@ -25,6 +25,10 @@ extension NameBinding {
                 bind(interface, address)
             }
         }
+        // The only interface keeps its name whatever its address, so an old address would be worse than none.
+        for interface in interfaces where interfaces.count > 1 && !interface.isPinned && !isBound(interface) {
+            if let address = interface.leasedAddress { bind(interface, address) }
+        }
         let rest = interfaces.filter { !$0.isPinned && !isBound($0) && namesHardware($0.name) }
         guard interfaces.count == 1, let only = rest.first, wanted.isEmpty, adapters.count <= 1 else {
             return (bindings, rest.map(note))

@@ -4,6 +4,8 @@ package struct NetworkInterface: Equatable {
     package var name: String
     /// Six pairs of hexadecimal digits in lower case, with colons; nil if nothing tells.
     package var address: String?
+    /// The address that a lease of DHCP was for: it may be that of the machine that this one was cloned from.
+    package var leasedAddress: String?
     /// The files that speak of it.
     package var sources: [String]
     /// Whether the guest itself already gives the name to the interface with this address.
